@@ -128,17 +128,23 @@ static struct arena_block *block_for(struct arena *a, size_t size)
     return b;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+static void *bump(struct arena *a, size_t size, size_t align)
 {
     if (size > SIZE_MAX / 2)
         abort();
-    size = (size + ARENA_ALIGN - 1) / ARENA_ALIGN * ARENA_ALIGN;
     struct arena_block *b = a->blocks;
-    if (!b || b->size - b->used < size)
+    size_t at = b ? (b->used + align - 1) / align * align : 0;
+    if (!b || at > b->size || b->size - at < size) {
         b = block_for(a, size);
-    void *p = b->data + b->used;
-    b->used += size;
-    return p;
+        at = 0;
+    }
+    b->used = at + size;
+    return b->data + at;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    return bump(a, size, ARENA_ALIGN);
 }
 
 void *arena_array(struct arena *a, size_t n, size_t size)
@@ -151,7 +157,7 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
     if (!s)
         return NULL;
     n = strnlen(s, n);
-    char *copy = arena_alloc(a, n + 1);
+    char *copy = bump(a, n + 1, 1);
     memcpy(copy, s, n);
     return copy;
 }
@@ -170,7 +176,7 @@ char *arena_printf(struct arena *a, const char *fmt, ...)
     va_end(ap);
     if (n < 0)
         abort();
-    char *text = arena_alloc(a, (size_t)n + 1);
+    char *text = bump(a, (size_t)n + 1, 1);
     vsnprintf(text, (size_t)n + 1, fmt, again);
     va_end(again);
     return text;

@@ -1,0 +1,226 @@
+/*
+ * JSON text out of values. What is written is always valid JSON: bytes that are no UTF-8 (a program's output,
+ * a file name) become U+FFFD.
+ */
+#include "lib/json.h"
+#include <string.h>
+
+/* Length of the UTF-8 sequence at s (RFC 3629), 0 where it is none. */
+static size_t sequence(const unsigned char *s, size_t n)
+{
+    static const struct {
+        unsigned char first, last, min, max; /* of the lead byte; of the byte after it */
+        size_t n;
+    } forms[] = {
+        {0xc2, 0xdf, 0x80, 0xbf, 2},
+        {0xe0, 0xe0, 0xa0, 0xbf, 3},
+        {0xe1, 0xec, 0x80, 0xbf, 3},
+        {0xed, 0xed, 0x80, 0x9f, 3},
+        {0xee, 0xef, 0x80, 0xbf, 3},
+        {0xf0, 0xf0, 0x90, 0xbf, 4},
+        {0xf1, 0xf3, 0x80, 0xbf, 4},
+        {0xf4, 0xf4, 0x80, 0x8f, 4},
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
+        if (s[0] < forms[i].first || s[0] > forms[i].last)
+            continue;
+        if (n < forms[i].n || s[1] < forms[i].min || s[1] > forms[i].max)
+            return 0;
+        for (size_t k = 2; k < forms[i].n; k++)
+            if ((s[k] & 0xc0) != 0x80)
+                return 0;
+        return forms[i].n;
+    }
+    return 0;
+}
+
+static bool plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+static void escape(struct buf *b, unsigned char c)
+{
+    static const char from[] = "\"\\\n\r\t\b\f", to[] = "\"\\nrtbf";
+    const char *at = c ? strchr(from, c) : NULL;
+    if (at)
+        buf_add(b, (char[]){'\\', to[at - from]}, 2);
+    else
+        buf_addf(b, "\\u%04x", c);
+}
+
+static void write_string(struct buf *b, const char *text, size_t n)
+{
+    const unsigned char *s = (const unsigned char *)text;
+    buf_addc(b, '"');
+    for (size_t i = 0; i < n;) {
+        size_t run = i;
+        while (run < n && plain(s[run]))
+            run++;
+        buf_add(b, s + i, run - i);
+        i = run;
+        if (i == n)
+            break;
+        if (s[i] < 0x80) {
+            escape(b, s[i++]);
+            continue;
+        }
+        size_t len = sequence(s + i, n - i);
+        buf_add(b, len ? (const char *)s + i : "\xef\xbf\xbd", len ? len : 3);
+        i += len ? len : 1;
+    }
+    buf_addc(b, '"');
+}
+
+/* What stands before a value: a comma after a sibling, its name. */
+static void lead(struct json_out *o, const char *name)
+{
+    if (o->comma)
+        buf_addc(o->buf, ',');
+    o->comma = true;
+    if (name) {
+        write_string(o->buf, name, strlen(name));
+        buf_addc(o->buf, ':');
+    }
+}
+
+static void open_with(struct json_out *o, const char *name, char c)
+{
+    lead(o, name);
+    buf_addc(o->buf, c);
+    o->comma = false;
+}
+
+static void close_with(struct json_out *o, char c)
+{
+    buf_addc(o->buf, c);
+    o->comma = true;
+}
+
+void json_out_object(struct json_out *o, const char *name)
+{
+    open_with(o, name, '{');
+}
+
+void json_out_array(struct json_out *o, const char *name)
+{
+    open_with(o, name, '[');
+}
+
+void json_out_end_object(struct json_out *o)
+{
+    close_with(o, '}');
+}
+
+void json_out_end_array(struct json_out *o)
+{
+    close_with(o, ']');
+}
+
+void json_out_strn(struct json_out *o, const char *name, const char *s, size_t n)
+{
+    lead(o, name);
+    write_string(o->buf, s, n);
+}
+
+void json_out_str(struct json_out *o, const char *name, const char *s)
+{
+    if (s)
+        json_out_strn(o, name, s, strlen(s));
+    else
+        json_out_null(o, name);
+}
+
+void json_out_int(struct json_out *o, const char *name, int64_t v)
+{
+    lead(o, name);
+    buf_addf(o->buf, "%lld", (long long)v);
+}
+
+void json_out_bool(struct json_out *o, const char *name, bool v)
+{
+    lead(o, name);
+    buf_adds(o->buf, v ? "true" : "false");
+}
+
+void json_out_null(struct json_out *o, const char *name)
+{
+    lead(o, name);
+    buf_adds(o->buf, "null");
+}
+
+void json_out_raw(struct json_out *o, const char *name, const char *text, size_t n)
+{
+    lead(o, name);
+    buf_add(o->buf, text, n);
+}
+
+void json_out_value(struct json_out *o, const char *name, const struct json *j)
+{
+    switch (j ? j->type : JSON_NULL) {
+    case JSON_NULL:
+        json_out_null(o, name);
+        break;
+    case JSON_BOOL:
+        json_out_bool(o, name, j->boolean);
+        break;
+    case JSON_NUMBER:
+        json_out_raw(o, name, j->text, j->n);
+        break;
+    case JSON_STRING:
+        json_out_strn(o, name, j->text, j->n);
+        break;
+    case JSON_ARRAY:
+        json_out_array(o, name);
+        json_each_item (it, j)
+            json_out_value(o, NULL, it);
+        json_out_end_array(o);
+        break;
+    case JSON_OBJECT:
+        json_out_object(o, name);
+        json_each_member (m, j)
+            json_out_value(o, m->name, &m->value);
+        json_out_end_object(o);
+        break;
+    }
+}
+
+static void new_line(struct buf *b, unsigned spaces)
+{
+    buf_addc(b, '\n');
+    for (unsigned i = 0; i < spaces; i++)
+        buf_addc(b, ' ');
+}
+
+static void write_pretty(struct buf *b, const struct json *j, unsigned indent, unsigned at)
+{
+    bool object = j->type == JSON_OBJECT;
+    if ((!object && j->type != JSON_ARRAY) || !j->n) {
+        struct json_out o = {b};
+        json_out_value(&o, NULL, j);
+        return;
+    }
+    buf_addc(b, object ? '{' : '[');
+    for (uint32_t i = 0; i < j->n; i++) {
+        if (i)
+            buf_addc(b, ',');
+        new_line(b, at + indent);
+        if (object) {
+            write_string(b, j->members[i].name, strlen(j->members[i].name));
+            buf_adds(b, ": ");
+        }
+        write_pretty(b, object ? &j->members[i].value : &j->items[i], indent, at + indent);
+    }
+    new_line(b, at);
+    buf_addc(b, object ? '}' : ']');
+}
+
+void json_write(struct buf *b, const struct json *j, unsigned indent)
+{
+    if (indent) {
+        write_pretty(b, j ? j : &json_null, indent, 0);
+        return;
+    }
+    struct json_out o = {b};
+    json_out_value(&o, NULL, j);
+}
