@@ -33,9 +33,10 @@ struct json_member {
 
 /* Ceilings for what strangers wrote. */
 struct json_limits {
-    size_t bytes;   /* of the text */
-    unsigned depth; /* of nesting */
-    size_t nodes;   /* values in all */
+    size_t bytes;    /* of the text */
+    unsigned depth;  /* of nesting */
+    size_t nodes;    /* values in all */
+    bool duplicates; /* a name that stands twice is kept twice, in order, instead of being an error */
 };
 extern const struct json_limits json_limits_default; /* 3 MiB, 64 deep, 400,000 nodes */
 

@@ -163,7 +163,7 @@ static int end_object(void *ctx)
     struct reader *r = ctx;
     struct frame *f = &r->frames[r->depth - 1];
     size_t n = r->n - f->first;
-    const struct pending *again = duplicate(r->stack + f->first, n);
+    const struct pending *again = r->lim->duplicates ? NULL : duplicate(r->stack + f->first, n);
     if (again) {
         auto_free char *what = mem_printf("duplicate name \"%.80s\"", again->member.name);
         r->error = error_at(r, ERR_INVALID, again->offset, what);
