@@ -56,9 +56,9 @@ endif
 
 # CNI plugins: cni/*.c is common to all, cni/main/NAME.c is one program.
 CNI_PLUGINS := $(sort $(notdir $(basename $(wildcard cni/main/*.c))))
-CNI_LIBS    := -l:libyajl_s.a -lmnl # libmnl comes as a shared library only
+CNI_LIBS    := -l:libyajl_s.a -l:libnftnl.a -lmnl # libmnl comes as a shared library only
 ifeq ($(VARIANT),asan)
-CNI_LIBS    := -lyajl -lmnl
+CNI_LIBS    := -lyajl -lnftnl -lmnl
 endif
 
 objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
