@@ -18,21 +18,25 @@ struct http_request;
 typedef void http_handler_fn(void *arg, struct http_request *req);
 
 struct http_server_opts {
-    const char *address;                      /* numeric; NULL: all */
-    uint16_t port;                            /* 0: the kernel chooses, see http_server_port() */
+    const char *address; /* numeric; NULL: all */
+    uint16_t port;       /* 0: the kernel chooses, see http_server_port() */
+    int listen_fd; /* > 0: a socket that listens already (a unix one, say): taken; instead of address and port
+                    */
     const char *tls_cert_file, *tls_key_file; /* PEM; NULL: plain HTTP */
     const char *client_ca_file; /* PEM; a client certificate is asked for, and checked when given */
     size_t max_body;            /* 413 beyond */
     unsigned max_connections;
     unsigned idle_seconds; /* a connection that says nothing for so long is closed */
     http_handler_fn *handler;
-    void *arg;
+    void *arg; /* of handler */
 };
 /* ERR_EXISTS names address and port when it is taken. */
 struct err *http_server_new(uv_loop_t *loop, const struct http_server_opts *o, struct http_server **ret)
     __attribute__((warn_unused_result));
 uint16_t http_server_port(const struct http_server *s);
-void http_server_free(struct http_server *s); /* closes every connection */
+/* Closes every connection: streams and upgraded ones hear it by their closed(). Requests that are not
+ * answered yet stay valid until they are. */
+void http_server_free(struct http_server *s);
 
 /* The request; strings live until it is answered. Names of headers match case-insensitively. */
 const char *http_method(const struct http_request *r);
@@ -52,6 +56,9 @@ struct http_header {
 };
 /* Answers. The body is copied. headers ends with a NULL name, or is NULL. */
 void http_respond(struct http_request *r, unsigned status, const char *content_type, const void *body,
+    size_t len, const struct http_header *headers);
+/* The same without the copy: body is from malloc() and is taken. */
+void http_respond_take(struct http_request *r, unsigned status, const char *content_type, char *body,
     size_t len, const struct http_header *headers);
 
 /* A response that goes on (watch, follow): chunked. The stream's memory is the server's; closed() is called

@@ -1,0 +1,77 @@
+/* What the files of the HTTP server share: http_server.c, http_request.c, http_stream.c, http_upgrade.c. */
+#ifndef WHERRY_HTTP_INTERNAL_H
+#define WHERRY_HTTP_INTERNAL_H
+
+#include "lib/buf.h"
+#include "lib/http_server.h"
+#include "lib/loop.h"
+#include "lib/mem.h"
+#include <microhttpd.h>
+
+struct http_server {
+    uv_loop_t *loop;
+    struct MHD_Daemon *daemon;
+    struct watch *watch; /* of the daemon's epoll descriptor */
+    struct timer *timer; /* when it wants to be run without an event */
+    uv_prepare_t prepare;
+    http_handler_fn *handler;
+    void *arg;
+    size_t max_body;
+    uint16_t port;
+    bool client_certificates;
+    struct http_request *requests;  /* all that MHD still knows */
+    struct http_upgraded *upgrades; /* connections that were given away */
+    unsigned depth;                 /* MHD is below us on the stack */
+    bool free_asked;
+};
+
+/* One client connection. */
+struct http_connection {
+    bool peer_checked;
+    struct arena *peer_arena;
+    const struct tls_subject *peer; /* NULL: none, or one that we do not trust */
+};
+
+struct http_param {
+    char *name, *value;
+};
+
+struct http_request {
+    struct http_server *server; /* not to be used once it is gone */
+    uv_loop_t *loop;
+    struct http_request *prev, *next;
+    struct MHD_Connection *con; /* NULL before its headers are read, and when it is gone */
+    struct http_connection *peer;
+    char *method, *target, *path, *query; /* target as sent; path and query cut out of a copy, decoded */
+    struct http_param *params;
+    size_t n_params;
+    struct buf body;
+    bool handed;    /* the handler has been called */
+    bool answered;  /* by it */
+    bool suspended; /* in MHD */
+    bool gone;      /* MHD has forgotten it */
+    unsigned status;
+    struct MHD_Response *response; /* answered, not yet handed to MHD */
+    struct http_stream *stream;
+    struct http_upgraded *upgrade; /* asked for, not yet happened */
+};
+
+/* http_request.c */
+struct http_request *http_request_new(struct http_server *s, const char *target);
+void http_request_free(struct http_request *r);
+bool http_request_parse(struct http_request *r); /* false: not a target that we read */
+
+/* http_server.c: takes the response. */
+void http_answer(struct http_request *r, unsigned status, struct MHD_Response *response);
+void http_add_headers(
+    struct MHD_Response *response, const char *content_type, const struct http_header *headers);
+
+/* http_stream.c: MHD is done with it; the client or the server is gone. */
+void http_stream_completed(struct http_stream *s);
+void http_stream_kill(struct http_stream *s);
+
+/* http_upgrade.c: the connection ended before it was given away; the server ends. */
+void http_upgrade_failed(struct http_upgraded *u);
+void http_upgrades_kill(struct http_server *s);
+
+#endif
