@@ -21,6 +21,12 @@ typedef struct err *cli_command_fn(struct cli *cli, int argc, char **argv);
 
 /* up.c, down.c, supervise.c */
 cli_command_fn cli_up, cli_down, cli_supervise;
+/* get.c, apply.c, delete.c: the master's objects */
+cli_command_fn cli_get, cli_describe, cli_apply, cli_delete;
+/* pods.c, stream.c: Pods, through the master or this node's kubelet */
+cli_command_fn cli_run, cli_ps, cli_exec, cli_attach, cli_logs;
+/* images.c */
+cli_command_fn cli_pull, cli_load, cli_images, cli_rmi;
 
 /* Path of a program of ours ("wherry-kubelet"); the caller frees. */
 char *cli_program(const struct cli *cli, const char *name);
