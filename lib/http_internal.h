@@ -11,8 +11,9 @@
 struct http_server {
     uv_loop_t *loop;
     struct MHD_Daemon *daemon;
-    struct watch *watch; /* of the daemon's epoll descriptor */
-    struct timer *timer; /* when it wants to be run without an event */
+    struct watch *watch;   /* of the daemon's epoll descriptor */
+    struct timer *timer;   /* when it wants to be run without an event */
+    struct deferred *soon; /* a connection was resumed: without threads of its own MHD does not tell */
     uv_prepare_t prepare;
     http_handler_fn *handler;
     void *arg;
@@ -61,7 +62,9 @@ struct http_request *http_request_new(struct http_server *s, const char *target)
 void http_request_free(struct http_request *r);
 bool http_request_parse(struct http_request *r); /* false: not a target that we read */
 
-/* http_server.c: takes the response. */
+/* http_server.c. http_answer() takes the response. */
+void http_suspend(struct http_request *r);
+void http_resume(struct http_request *r); /* nothing unless suspended */
 void http_answer(struct http_request *r, unsigned status, struct MHD_Response *response);
 void http_add_headers(
     struct MHD_Response *response, const char *content_type, const struct http_header *headers);

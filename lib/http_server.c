@@ -23,6 +23,21 @@
 
 /* --- a request's way --- */
 
+void http_suspend(struct http_request *r)
+{
+    r->suspended = true;
+    MHD_suspend_connection(r->con);
+}
+
+void http_resume(struct http_request *r)
+{
+    if (!r->suspended)
+        return;
+    r->suspended = false;
+    MHD_resume_connection(r->con);
+    deferred_call(r->server->soon);
+}
+
 static void *on_target(void *cls, const char *uri, struct MHD_Connection *con)
 {
     (void)con;
@@ -111,8 +126,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *con, const c
     }
     if (r->response)
         return queue_answer(r);
-    r->suspended = true;
-    MHD_suspend_connection(con);
+    http_suspend(r);
     return MHD_YES;
 }
 
@@ -153,10 +167,7 @@ void http_answer(struct http_request *r, unsigned status, struct MHD_Response *r
     }
     r->status = status;
     r->response = response;
-    if (r->suspended) {
-        r->suspended = false;
-        MHD_resume_connection(r->con);
-    }
+    http_resume(r);
 }
 
 void http_add_headers(
@@ -236,7 +247,7 @@ static void on_readable(void *arg, int events)
     run(arg);
 }
 
-static void on_timer(void *arg)
+static void run_now(void *arg)
 {
     run(arg);
 }
@@ -262,13 +273,13 @@ static void destroy(struct http_server *s)
         next = r->next;
         if (r->stream)
             http_stream_kill(r->stream);
-        else if (r->suspended)
-            MHD_resume_connection(r->con); /* MHD stops only what is not suspended */
+        http_resume(r); /* MHD stops only what is not suspended */
     }
     http_upgrades_kill(s);
     watch_free(s->watch);
     timer_free(s->timer);
     MHD_stop_daemon(s->daemon);
+    deferred_free(s->soon);
     uv_close((uv_handle_t *)&s->prepare, prepare_closed);
 }
 
@@ -420,7 +431,8 @@ static struct err *server_start(struct http_server *s, const struct http_server_
     const union MHD_DaemonInfo *i = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD);
     s->watch = watch_new(s->loop, i->epoll_fd, on_readable, s);
     watch_set(s->watch, UV_READABLE);
-    s->timer = timer_new(s->loop, on_timer, s);
+    s->timer = timer_new(s->loop, run_now, s);
+    s->soon = deferred_new(s->loop, run_now, s);
     uv_prepare_init(s->loop, &s->prepare);
     s->prepare.data = s;
     uv_prepare_start(&s->prepare, on_prepare);

@@ -15,7 +15,7 @@ struct http_stream {
     struct deferred *later; /* only where it never begins */
     char *queue;
     size_t off, len, cap;
-    bool suspended, ended, dead, fed;
+    bool reading, ended, dead, fed; /* reading: MHD has asked for bytes before */
     void (*closed)(void *arg);
     void (*drained)(void *arg);
     void *arg;
@@ -23,10 +23,8 @@ struct http_stream {
 
 static void wake(struct http_stream *s)
 {
-    if (!s->suspended)
-        return;
-    s->suspended = s->request->suspended = false;
-    MHD_resume_connection(s->request->con);
+    if (s->reading)
+        http_resume(s->request);
 }
 
 void http_stream_kill(struct http_stream *s)
@@ -64,8 +62,9 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *out, size_t max)
     (void)pos;
     if (s->dead)
         return MHD_CONTENT_READER_END_WITH_ERROR;
-    if (!s->watch)
+    if (!s->reading)
         watch_client(s);
+    s->reading = true;
     if (!s->len && s->fed && s->drained && !s->ended) {
         s->fed = false;
         s->drained(s->arg);
@@ -73,8 +72,7 @@ static ssize_t stream_read(void *cls, uint64_t pos, char *out, size_t max)
     if (!s->len && s->ended)
         return MHD_CONTENT_READER_END_OF_STREAM;
     if (!s->len) {
-        s->suspended = s->request->suspended = true;
-        MHD_suspend_connection(s->request->con);
+        http_suspend(s->request);
         return 0;
     }
     size_t n = s->len - s->off < max ? s->len - s->off : max;
