@@ -108,5 +108,7 @@ struct err *fields_parse(const struct fields *f, struct arena *a, const char *te
     __attribute__((warn_unused_result));
 /* Writes the struct as an object: absent fields and empty lists are left out. */
 void fields_encode(const struct fields *f, const void *in, struct json_out *o, const char *name);
+/* The same without the braces: into an object that is open and has other members too. */
+void fields_encode_members(const struct fields *f, const void *in, struct json_out *o);
 
 #endif

@@ -137,10 +137,15 @@ static void write_field(const struct field *f, const void *in, struct json_out *
     }
 }
 
+void fields_encode_members(const struct fields *f, const void *in, struct json_out *o)
+{
+    for (const struct field *field = f->list; field->name; field++)
+        write_field(field, (const char *)in + field->offset, o);
+}
+
 void fields_encode(const struct fields *f, const void *in, struct json_out *o, const char *name)
 {
     json_out_object(o, name);
-    for (const struct field *field = f->list; field->name; field++)
-        write_field(field, (const char *)in + field->offset, o);
+    fields_encode_members(f, in, o);
     json_out_end_object(o);
 }
