@@ -42,7 +42,8 @@ struct err *cgroup_pids(const struct cgroup_host *h, const char *path, pid_t **r
     __attribute__((warn_unused_result));
 
 /* One file of one controller: cgroup_write(h, "memory", path, "memory.max", "1048576"). NOT_FOUND where host
- * or cgroup lack it. */
+ * or cgroup lack it. Controller "cgroup2" is the cgroup2 tree itself (cgroup.events and the like), also in
+ * hybrid mode. What is read comes without its last line end; the caller frees it. */
 struct err *cgroup_write(const struct cgroup_host *h, const char *controller, const char *path,
     const char *file, const char *text) __attribute__((warn_unused_result));
 struct err *cgroup_read(const struct cgroup_host *h, const char *controller, const char *path,
