@@ -51,6 +51,14 @@ static int code_of(const struct err *e)
     return code ? code : CNI_INTERNAL;
 }
 
+/* --- environment --- */
+
+static const char *env(const char *name)
+{
+    const char *v = getenv(name);
+    return v ? v : "";
+}
+
 static int report(const struct plugin *p, struct failure f, const char *version)
 {
     auto_buf out = BUF_INIT(OUT_MAX);
@@ -62,14 +70,6 @@ static int report(const struct plugin *p, struct failure f, const char *version)
     auto_err *lost = file_write_all(STDOUT_FILENO, buf_str(&out), out.len);
     err_free(f.e);
     return 1;
-}
-
-/* --- environment --- */
-
-static const char *env(const char *name)
-{
-    const char *v = getenv(name);
-    return v ? v : "";
 }
 
 /* Container ids and network names become file names: a letter or digit, then those, '_', '.', '-'. */

@@ -311,21 +311,28 @@ static struct err *gc(struct plugin_call *call)
     return e ? e : s.e;
 }
 
+struct used {
+    const struct range_sets *sets;
+    size_t n[ADDRESSES_MAX];
+};
+
 static void count(void *arg, const struct net_addr *ip, const char *container_id, const char *ifname)
 {
-    (void)ip, (void)container_id, (void)ifname;
-    ++*(size_t *)arg;
+    struct used *u = arg;
+    (void)container_id, (void)ifname;
+    for (size_t i = 0; i < u->sets->n; i++)
+        u->n[i] += ranges_find(&u->sets->v[i], ip) != NULL;
 }
 
-/* Ready while some address may be free: a walk that is longer than the number of leases finds one. */
+/* Ready while each set has more addresses than leases. */
 static struct err *status(struct plugin_call *call)
 {
     struct ipam c;
     struct leases *l;
-    size_t leases = 0;
+    struct used used = {.sets = &c.sets};
     TRY(parse(call, &c));
     TRY(leases_open(c.data_dir, call->network, &l));
-    struct err *e = leases_each(l, count, &leases);
+    struct err *e = leases_each(l, count, &used);
     leases_close(l);
     TRY(e);
     for (size_t i = 0; i < c.sets.n; i++) {
@@ -333,9 +340,9 @@ static struct err *status(struct plugin_call *call)
         struct net_addr ip;
         const struct range *r;
         size_t room = 0;
-        while (room <= leases && ranges_next(&w, &ip, &r))
+        while (room <= used.n[i] && ranges_next(&w, &ip, &r))
             room++;
-        if (room <= leases / c.sets.n)
+        if (room <= used.n[i])
             return err_new(ERR_LIMIT, "no address is free in range set %zu", i);
     }
     return NULL;
