@@ -24,7 +24,9 @@ bool cgroup_host_has(const struct cgroup_host *h, const char *controller); /* "m
 /* Creates path in every hierarchy (v2: enables the controllers in subtree_control on the way down; a
  * controller that cannot be enabled is left out). Existing is success. */
 struct err *cgroup_create(const struct cgroup_host *h, const char *path) __attribute__((warn_unused_result));
-/* Moves pid (0: the caller) into path in every hierarchy. */
+/* Moves pid (0: the caller) into path in every hierarchy where it is not yet. A process without further
+ * threads that moves itself (0), made in the cgroup2 by CLONE_INTO_CGROUP, takes 0.3 ms; any other way takes
+ * 6 to 20 ms (see cgroup_tree.c). */
 struct err *cgroup_attach(const struct cgroup_host *h, const char *path, pid_t pid)
     __attribute__((warn_unused_result));
 /* rmdir of path and everything below it, deepest first; EBUSY is retried for up to timeout_ms (event-driven
