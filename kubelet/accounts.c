@@ -4,10 +4,10 @@
 #include "lib/mem.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/mount.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 enum { ACCOUNTS_MAX = 1 << 20 };
