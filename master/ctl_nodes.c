@@ -174,8 +174,18 @@ static void mark_unready(struct node_life *n, struct arena *a, const struct obje
     ctl_event(n->cluster, pod, COMPONENT, CTL_WARNING, "NodeNotReady", "Node is not ready");
 }
 
+static bool has_to_be_left(const struct node *node)
+{
+    for (size_t i = 0; node->spec && i < node->spec->taints.n; i++)
+        if (node->spec->taints.v[i].effect && strcmp(node->spec->taints.v[i].effect, "NoExecute") == 0)
+            return true;
+    return false;
+}
+
 static void sweep(struct node_life *n, struct arena *a, const struct node *node, bool lost, const char *now)
 {
+    if (!lost && !has_to_be_left(node))
+        return;
     size_t room = registry_count(n->cluster->registry, KIND_POD);
     struct sweep s = {.life = n,
         .node = node->metadata->name,
