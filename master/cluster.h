@@ -17,7 +17,7 @@ struct cluster {
     unsigned port;
     const char *service_cidr, *cluster_cidr;
     int64_t node_grace_ms; /* a node whose Lease is not renewed for so long is lost (40 s) */
-    const char *ca_pem; /* the CA's certificate, for kube-root-ca.crt */
+    const char *ca_pem;    /* the CA's certificate, for kube-root-ca.crt */
 };
 
 #endif

@@ -1,0 +1,4 @@
+/* Which kind goes which way. */
+#include "master/strategy.h"
+
+const struct strategy strategies[KIND_N] = {};
