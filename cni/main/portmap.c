@@ -186,11 +186,7 @@ static struct err *gc(struct plugin_call *c)
 
 int main(void)
 {
-    static const struct plugin p = {.name = "portmap",
-        .chained = true,
-        .add = add,
-        .del = del,
-        .check = check,
-        .gc = gc};
+    static const struct plugin p = {
+        .name = "portmap", .chained = true, .add = add, .del = del, .check = check, .gc = gc};
     return plugin_main(&p);
 }
