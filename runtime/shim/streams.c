@@ -150,10 +150,10 @@ struct err *streams_attach(struct streams *s, int in, int out, int err)
         return err_new(ERR_LIMIT, "attach: %d clients are attached already", STREAMS_CLIENTS_MAX);
     if (err >= 0 && s->terminal)
         return err_new(ERR_INVALID, "attach: stderr: a terminal has none");
-    if (in >= 0 && s->in.fd < 0)
-        return err_new(ERR_CONFLICT, "attach: stdin: the container's is not open");
     struct attach *a;
     TRY(attach_new(s, in, out, err, &a));
+    if (s->in.fd < 0)
+        poll_close(s->poll, &a->in); /* nobody reads it, and the client hears so */
     a->next = s->clients;
     s->clients = a;
     s->n_clients++;

@@ -49,7 +49,8 @@ struct err *streams_begin(struct streams *s) __attribute__((warn_unused_result))
 struct err *streams_resize(struct streams *s, unsigned short width, unsigned short height)
     __attribute__((warn_unused_result));
 
-/* A client's descriptors, -1 where it has none; taken over when it succeeds. */
+/* A client's descriptors, -1 where it has none; taken over when it succeeds. Its stdin is closed at once where
+ * the container's is not open. */
 struct err *streams_attach(struct streams *s, int in, int out, int err) __attribute__((warn_unused_result));
 
 /* The container's init has ended: logs what is in the pipes now. Others may still hold their ends. */
