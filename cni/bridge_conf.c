@@ -152,10 +152,9 @@ static const struct net_addr *gateway_of(const struct bridge_net *net, int famil
     return NULL;
 }
 
-static struct err *read_route(
-    const struct bridge_net *net, const struct cni_route *r, struct bridge_route *ret)
+static struct err *read_route(const struct bridge_net *net, const struct cni_route *r, struct wire_route *ret)
 {
-    *ret = (struct bridge_route){.mtu = (unsigned)opt_int_or(r->mtu, 0),
+    *ret = (struct wire_route){.mtu = (unsigned)opt_int_or(r->mtu, 0),
         .advmss = (unsigned)opt_int_or(r->advmss, 0),
         .priority = (unsigned)opt_int_or(r->priority, 0),
         .table = (unsigned)opt_int_or(r->table, 0),

@@ -3,7 +3,7 @@
 #define WHERRY_CNI_BRIDGE_CONF_H
 
 #include "cni/plugin.h"
-#include "lib/netlink.h"
+#include "cni/wire.h"
 
 struct bridge_conf {
     const char *bridge; /* "cni0" */
@@ -30,10 +30,7 @@ struct bridge_net {
     size_t n;
     struct bridge_ip *ips;
     size_t n_routes;
-    struct bridge_route {
-        struct net_addr dst, gw;
-        unsigned mtu, advmss, priority, table, scope;
-    } * routes;
+    struct wire_route *routes;
     bool has4, has6;
 };
 /* Adds gateways that are implied (isGateway: the first address of the subnet; isDefaultGateway: a default

@@ -13,9 +13,10 @@
 #include "cni/owner.h"
 #include "cni/spoofcheck.h"
 #include "cni/wire.h"
-#include "lib/tls.h"
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include <linux/if.h>
 
@@ -66,7 +67,8 @@ static void bridge_mac(const struct bridging *b, unsigned char mac[6])
         bridge_conf_mac(&b->net.ips[0].gateway, mac);
         return;
     }
-    tls_random(mac, 6);
+    if (getrandom(mac, 6, 0) != 6)
+        memset(mac, 0, 6); /* cannot happen for so few bytes */
     mac[0] = (unsigned char)((mac[0] | 2) & ~1);
 }
 
@@ -196,9 +198,6 @@ static struct err *create_pair(struct bridging *b)
         has_mac = true;
     }
     struct net_link there;
-    TRY(netlink_link_get(b->inside, b->call->ifname, &there));
-    if (there.index)
-        return err_new(ERR_EXISTS, "interface %s is there already in %s", b->call->ifname, b->call->netns);
     struct wire_veth v = {
         b->veth, b->call->ifname, b->netns, has_mac ? mac : NULL, b->bridge.index, b->conf.mtu};
     wire_veth(b->host_wire, &v);
@@ -355,6 +354,10 @@ static struct err *add(struct plugin_call *c, struct cni_result *ret)
     TRY(begin(c, &b));
     TRY(plugin_open_netns(c, &b.netns));
     TRY(open_sockets(&b));
+    /* Before anything is done: undoing must not take an address away from a container that lives. */
+    TRY(netlink_link_get(b.inside, c->ifname, &b.container));
+    if (b.container.index)
+        return err_new(ERR_EXISTS, "interface %s is there already in %s", c->ifname, c->netns);
     if (ipam_is_set(c))
         TRY(ipam_run(c, "ADD", ret));
     struct err *e = wire_up(&b, ret);
