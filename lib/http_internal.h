@@ -20,9 +20,8 @@ struct http_server {
     size_t max_body;
     uint16_t port;
     bool client_certificates;
-    struct http_request *requests;  /* all that MHD still knows */
-    struct http_upgraded *upgrades; /* connections that were given away */
-    unsigned depth;                 /* MHD is below us on the stack */
+    struct http_request *requests; /* all that MHD still knows */
+    unsigned depth;                /* MHD is below us on the stack */
     bool free_asked;
 };
 
@@ -50,11 +49,12 @@ struct http_request {
     bool handed;    /* the handler has been called */
     bool answered;  /* by it */
     bool suspended; /* in MHD */
+    bool over;      /* an upgraded connection was closed: MHD is to end it */
     bool gone;      /* MHD has forgotten it */
     unsigned status;
     struct MHD_Response *response; /* answered, not yet handed to MHD */
     struct http_stream *stream;
-    struct http_upgraded *upgrade; /* asked for, not yet happened */
+    struct http_upgraded *upgrade; /* the connection is, or is about to be, somebody else's */
 };
 
 /* http_request.c */
@@ -73,8 +73,7 @@ void http_add_headers(
 void http_stream_completed(struct http_stream *s);
 void http_stream_kill(struct http_stream *s);
 
-/* http_upgrade.c: the connection ended before it was given away; the server ends. */
-void http_upgrade_failed(struct http_upgraded *u);
-void http_upgrades_kill(struct http_server *s);
+/* http_upgrade.c: the server ends, or MHD has lost the connection before it was given away. */
+void http_upgrade_kill(struct http_upgraded *u);
 
 #endif

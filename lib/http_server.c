@@ -118,6 +118,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *con, const c
     (void)version;
     if (!r->con)
         return begin(r, con, method);
+    if (r->over)
+        return MHD_NO;
     if (*upload_n)
         return take_body(r, upload, upload_n);
     if (!r->handed) {
@@ -152,7 +154,7 @@ static void on_completed(
     if (r->stream)
         http_stream_completed(take_ptr(r->stream));
     if (r->upgrade)
-        http_upgrade_failed(take_ptr(r->upgrade));
+        http_upgrade_kill(take_ptr(r->upgrade));
     if (!r->handed || r->answered)
         http_request_free(r); /* else http_answer() does */
 }
@@ -273,9 +275,10 @@ static void destroy(struct http_server *s)
         next = r->next;
         if (r->stream)
             http_stream_kill(r->stream);
+        if (r->upgrade)
+            http_upgrade_kill(r->upgrade);
         http_resume(r); /* MHD stops only what is not suspended */
     }
-    http_upgrades_kill(s);
     watch_free(s->watch);
     timer_free(s->timer);
     MHD_stop_daemon(s->daemon);
@@ -390,7 +393,7 @@ static struct err *daemon_start(
 {
     struct last_words words = {0};
     struct MHD_OptionItem tls[5] = {{MHD_OPTION_END, 0, NULL}};
-    unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME | MHD_ALLOW_UPGRADE;
+    unsigned flags = MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME;
     if (pem->cert) {
         flags |= MHD_USE_TLS;
         tls[0] = (struct MHD_OptionItem){MHD_OPTION_HTTPS_MEM_CERT, 0, pem->cert};

@@ -73,8 +73,8 @@ size_t http_stream_queued(
 void http_stream_on_drain(struct http_stream *s, void (*drained)(void *arg));
 void http_stream_end(struct http_stream *s);
 
-/* Answers 101 and gives the connection away as a byte stream (lib/duplex.h), with what the client has sent
- * already. On failure `up` gets NULL. */
+/* Answers 101 and gives the connection away as a byte stream (lib/duplex.h). up() comes from the loop; it
+ * gets NULL where the connection ended before. A client has to wait for the 101 before it sends on. */
 struct duplex;
 void http_upgrade(struct http_request *r, const char *protocol, const struct http_header *headers,
     void (*up)(void *arg, struct duplex *d), void *arg);

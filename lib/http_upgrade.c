@@ -1,76 +1,130 @@
 /*
- * Connections that stop being HTTP: MHD answers 101 and hands the socket over (behind TLS: one end of a
- * socket pair, whose other end MHD serves), we wrap it as a duplex. Closing the duplex gives it back to MHD.
+ * Connections that stop being HTTP. MHD's own upgrade behind TLS copies through a socket pair, four bytes at
+ * a time in some versions, and does not notice when the client leaves; so for MHD the request just stays
+ * unanswered: its connection is suspended, which takes it out of MHD's sight, and we say 101 and go on with
+ * the socket (and its TLS session) ourselves. Closing the duplex resumes it, and MHD hears that it is to end.
  */
 #include "lib/duplex_internal.h"
 #include "lib/http_internal.h"
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define HEAD_MAX 16384
 
 struct http_upgraded {
-    struct http_server *server;
-    struct http_upgraded *prev, *next;
-    struct MHD_UpgradeResponseHandle *handle;
+    struct http_request *request;
+    struct deferred *soon; /* until it has begun */
+    struct buf head;
+    int fd;
+    gnutls_session_t session; /* NULL: plain */
     struct duplex *duplex;
     void (*up)(void *arg, struct duplex *d);
     void *arg;
 };
 
+/* --- TLS as a duplex --- */
+
+static ssize_t result(ssize_t n)
+{
+    if (n >= 0)
+        return n;
+    if (n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED)
+        return -EAGAIN;
+    if (n == GNUTLS_E_PREMATURE_TERMINATION) /* many clients leave without a word */
+        return 0;
+    return gnutls_error_is_fatal((int)n) ? -ECONNRESET : -EAGAIN;
+}
+
+static ssize_t tls_read(void *impl, void *data, size_t n)
+{
+    struct http_upgraded *u = impl;
+    return result(gnutls_record_recv(u->session, data, n));
+}
+
+static ssize_t tls_write(void *impl, const void *data, size_t n)
+{
+    struct http_upgraded *u = impl;
+    return result(gnutls_record_send(u->session, data, n));
+}
+
+static void tls_shutdown(void *impl)
+{
+    struct http_upgraded *u = impl;
+    gnutls_bye(u->session, GNUTLS_SHUT_WR);
+}
+
 static void upgraded_close(void *impl)
 {
     struct http_upgraded *u = impl;
-    if (u->prev)
-        u->prev->next = u->next;
-    else
-        u->server->upgrades = u->next;
-    if (u->next)
-        u->next->prev = u->prev;
-    MHD_upgrade_action(u->handle, MHD_UPGRADE_ACTION_CLOSE);
+    u->request->upgrade = NULL;
+    u->request->over = true;
+    http_resume(u->request);
     free(u);
 }
 
-static const struct duplex_ops OPS = {.close = upgraded_close};
+static const struct duplex_ops PLAIN = {.close = upgraded_close};
+static const struct duplex_ops TLS = {tls_read, tls_write, tls_shutdown, upgraded_close};
 
-static void on_upgrade(void *cls, struct MHD_Connection *con, void *state, const char *extra, size_t extra_n,
-    MHD_socket sock, struct MHD_UpgradeResponseHandle *handle)
-{
-    struct http_upgraded *u = cls;
-    struct http_request *r = state;
-    (void)con;
-    r->upgrade = NULL;
-    u->handle = handle;
-    u->next = u->server->upgrades;
-    if (u->next)
-        u->next->prev = u;
-    u->server->upgrades = u;
-    u->duplex = duplex_from_ops(u->server->loop, sock, &OPS, u);
-    duplex_prefill(u->duplex, extra, extra_n);
-    u->up(u->arg, u->duplex);
-}
+/* --- life --- */
 
-void http_upgrade_failed(struct http_upgraded *u)
+static void give_up(struct http_upgraded *u)
 {
+    deferred_free(u->soon);
+    buf_done(&u->head);
     u->up(u->arg, NULL);
     free(u);
 }
 
-void http_upgrades_kill(struct http_server *s)
+static void begin(void *arg)
 {
-    while (s->upgrades)
-        duplex_abort(s->upgrades->duplex, "the server ends"); /* takes it out of the list */
+    struct http_upgraded *u = arg;
+    static const int ON = 1, OFF = 0;
+    if (!u->request) {
+        give_up(u);
+        return;
+    }
+    struct MHD_Connection *con = u->request->con;
+    const union MHD_ConnectionInfo *tls = MHD_get_connection_info(con, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    u->fd = MHD_get_connection_info(con, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+    u->session = tls ? (gnutls_session_t)tls->tls_session : NULL;
+    setsockopt(u->fd, IPPROTO_TCP, TCP_CORK, &OFF, sizeof OFF);
+    setsockopt(u->fd, IPPROTO_TCP, TCP_NODELAY, &ON, sizeof ON);
+    u->duplex = duplex_from_ops(u->request->loop, u->fd, u->session ? &TLS : &PLAIN, u);
+    deferred_free(take_ptr(u->soon));
+    duplex_write(u->duplex, buf_str(&u->head), u->head.len);
+    buf_done(&u->head);
+    u->up(u->arg, u->duplex);
+}
+
+void http_upgrade_kill(struct http_upgraded *u)
+{
+    if (u->duplex)
+        duplex_abort(u->duplex, "the server ends");
+    else
+        u->request = NULL; /* begin() will say so */
 }
 
 void http_upgrade(struct http_request *r, const char *protocol, const struct http_header *headers,
     void (*up)(void *arg, struct duplex *d), void *arg)
 {
     struct http_upgraded *u = mem_new(struct http_upgraded);
-    *u = (struct http_upgraded){.server = r->server, .up = up, .arg = arg};
-    bool gone = r->gone;
-    struct MHD_Response *response = MHD_create_response_for_upgrade(on_upgrade, u);
-    MHD_add_response_header(response, MHD_HTTP_HEADER_UPGRADE, protocol);
-    http_add_headers(response, NULL, headers);
-    if (!gone)
-        r->upgrade = u;
-    http_answer(r, MHD_HTTP_SWITCHING_PROTOCOLS, response);
-    if (gone)
-        http_upgrade_failed(u);
+    *u = (struct http_upgraded){.up = up, .arg = arg, .head = BUF_INIT(HEAD_MAX)};
+    buf_addf(
+        &u->head, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n", protocol);
+    for (; headers && headers->name; headers++)
+        buf_addf(&u->head, "%s: %s\r\n", headers->name, headers->value);
+    buf_adds(&u->head, "\r\n");
+    u->soon = deferred_new(r->loop, begin, u); /* once the connection is suspended */
+    deferred_call(u->soon);
+    r->answered = true;
+    if (r->gone) {
+        http_request_free(r);
+        return;
+    }
+    u->request = r;
+    r->upgrade = u;
 }
