@@ -36,14 +36,6 @@ FIELDS_DEFINE(service_spec_fields, service_spec, FIELD(service_spec, type, "type
 FIELDS_DEFINE(service_fields, service, FIELD_OF(service, meta, "metadata", FIELD_STRUCT, &object_meta_fields),
     FIELD_OF(service, spec, "spec", FIELD_STRUCT, &service_spec_fields));
 
-FIELDS_DEFINE(object_reference_fields, object_reference,
-    FIELD(object_reference, api_version, "apiVersion", FIELD_STR),
-    FIELD(object_reference, kind, "kind", FIELD_STR), FIELD(object_reference, name, "name", FIELD_STR),
-    FIELD(object_reference, namespace_, "namespace", FIELD_STR),
-    FIELD(object_reference, uid, "uid", FIELD_STR),
-    FIELD(object_reference, resource_version, "resourceVersion", FIELD_STR),
-    FIELD(object_reference, field_path, "fieldPath", FIELD_STR));
-
 static FIELDS_DEFINE(conditions_fields, endpoint_conditions,
     FIELD(endpoint_conditions, ready, "ready", FIELD_BOOL),
     FIELD(endpoint_conditions, serving, "serving", FIELD_BOOL),

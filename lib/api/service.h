@@ -2,6 +2,7 @@
 #ifndef WHERRY_API_SERVICE_H
 #define WHERRY_API_SERVICE_H
 
+#include "lib/api/event.h"
 #include "lib/api/meta.h"
 
 struct service_port {
@@ -34,11 +35,6 @@ struct service {
     struct service_spec *spec;
 };
 extern const struct fields service_fields, service_spec_fields;
-
-struct object_reference {
-    const char *api_version, *kind, *name, *namespace_, *uid, *resource_version, *field_path;
-};
-extern const struct fields object_reference_fields;
 
 struct endpoint_conditions {
     struct opt_bool ready, serving, terminating;
