@@ -55,7 +55,7 @@ struct err *netlink_addr_each(struct netlink *nl, int index /* 0: all */,
     void (*fn)(void *arg, int index, const struct net_addr *a), void *arg)
     __attribute__((warn_unused_result));
 struct err *netlink_route_add(struct netlink *nl,
-    const struct net_addr *dst /* family 0 or prefix 0: default */,
+    const struct net_addr *dst /* NULL, family 0 or prefix 0: default */,
     const struct net_addr *gw /* NULL: on-link */, int index)
     __attribute__((warn_unused_result)); /* EXISTS */
 struct err *netlink_route_delete(struct netlink *nl, const struct net_addr *dst, const struct net_addr *gw,
