@@ -12,6 +12,7 @@
 #include "cni/hostports.h"
 #include "cni/ruleset.h"
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <linux/netfilter.h>
@@ -149,12 +150,52 @@ static struct err *with_elems(const char *owner, const struct hostports *p, bool
     return add ? ruleset_add(ruleset_of(p), owner, v, n) : ruleset_check(ruleset_of(p), owner, v, n);
 }
 
+struct holder {
+    const struct hostports *p;
+    const char *set, *owner;
+    char text[160]; /* "tcp 8080 is held by NETWORK/ID/eth0" */
+};
+
+static void find_holder(void *arg, const struct nft_elem *e)
+{
+    struct holder *h = arg;
+    size_t len = h->p->ip.family == AF_INET ? 4 : 16;
+    for (size_t i = 0; i < h->p->n; i++) {
+        struct ruleset_elem mine = port_elem(&h->p->v[i], &h->p->ip, len);
+        if (strcmp(mine.set, h->set) || e->key_len != mine.e.key_len ||
+            memcmp(e->key, mine.e.key, e->key_len) || !e->comment || !strcmp(e->comment, h->owner))
+            continue;
+        snprintf(h->text, sizeof(h->text), "host port %u/%s is held by %.119s", h->p->v[i].host_port,
+            h->p->v[i].protocol == IPPROTO_TCP   ? "tcp"
+            : h->p->v[i].protocol == IPPROTO_UDP ? "udp"
+                                                 : "sctp",
+            e->comment);
+    }
+}
+
+static struct err *conflict(const char *owner, const struct hostports *p, struct err *e)
+{
+    const struct ruleset *r = ruleset_of(p);
+    struct holder h = {.p = p, .owner = owner};
+    struct nft *n = NULL;
+    auto_err *closed = nft_open(&n);
+    for (size_t i = 0; n && sets[i]; i++) {
+        h.set = sets[i];
+        auto_err *gone = nft_elems_each(n, r->family, r->table, sets[i], find_holder, &h);
+    }
+    nft_close(n);
+    if (!*h.text)
+        return e;
+    err_free(e);
+    return err_new(ERR_CONFLICT, "%s", h.text);
+}
+
 struct err *hostports_add(const char *owner, const struct hostports *p)
 {
     struct err *e = with_elems(owner, p, true);
-    if (e && err_kind(e) == ERR_CONFLICT)
-        return err_wrap(e, "another container holds one of these host ports");
-    return e;
+    /* Other data under the same key: EBUSY or, in newer kernels, EEXIST. */
+    bool held = e && (err_kind(e) == ERR_CONFLICT || err_kind(e) == ERR_EXISTS);
+    return held ? conflict(owner, p, e) : e;
 }
 
 struct err *hostports_check(const char *owner, const struct hostports *p)

@@ -184,6 +184,11 @@ void nft_set_create(struct nft *n, const struct nft_set *set)
         nftnl_set_set_u32(s, NFTNL_SET_DATA_TYPE, set->data_type);
         nftnl_set_set_u32(s, NFTNL_SET_DATA_LEN, set->data_len);
     }
+    /* For `nft list` only: names of interfaces are read as the host's, not the network's, bytes. */
+    struct nftnl_udata_buf *u = nftnl_udata_buf_alloc(64);
+    if (set->key_type == NFT_TYPE_IFNAME && nftnl_udata_put_u32(u, NFTNL_UDATA_SET_KEYBYTEORDER, 1))
+        nftnl_set_set_data(s, NFTNL_SET_USERDATA, nftnl_udata_buf_data(u), nftnl_udata_buf_len(u));
+    nftnl_udata_buf_free(u);
     struct nlmsghdr *nlh = message(n, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL);
     nftnl_set_nlmsg_build_payload(nlh, s);
     message_end(n, nlh);

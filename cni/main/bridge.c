@@ -29,6 +29,7 @@ struct bridging {
     struct netlink *host, *inside;
     struct wire *host_wire, *inside_wire;
     struct net_link bridge, port, container;
+    bool created; /* the bridge is new */
 };
 
 static void bridging_done(struct bridging *b)
@@ -82,6 +83,7 @@ static struct err *create_bridge(struct bridging *b)
         err_free(e);
         e = NULL;
     }
+    b->created = true;
     return err_wrap(e, "bridge %s", b->conf.bridge);
 }
 
@@ -108,7 +110,8 @@ static struct err *bridge_sysctls(struct bridging *b)
     char ra[64], v6[64];
     snprintf(ra, sizeof(ra), "ipv6/conf/%s/accept_ra", b->conf.bridge);
     snprintf(v6, sizeof(v6), "ipv6/conf/%s/disable_ipv6", b->conf.bridge);
-    const struct netns_sysctl list[] = {{ra, "0", 1}, {b->net.has6 ? v6 : NULL, "0", 1}, {0}};
+    const struct netns_sysctl list[] = {
+        {ra, "0", 1}, {b->net.has6 || b->created ? v6 : NULL, b->net.has6 ? "0" : "1", 1}, {0}};
     TRY(netns_sysctls(-1, list));
     if (!b->conf.gateway)
         return NULL;

@@ -92,7 +92,13 @@ static struct err *read_mappings(const struct plugin_call *c, const struct portm
         const struct mapping *m = &p->runtime->mappings.v[i];
         if (m->host_port.v == 0)
             continue;
-        TRY_WRAP(read_mapping(m, &v[ret->n++]), "runtimeConfig.portMappings[%zu]", i);
+        TRY_WRAP(read_mapping(m, &v[ret->n]), "runtimeConfig.portMappings[%zu]", i);
+        for (size_t k = 0; k < ret->n; k++)
+            if (v[k].host_port == v[ret->n].host_port && v[k].protocol == v[ret->n].protocol &&
+                !memcmp(&v[k].host_ip, &v[ret->n].host_ip, sizeof(v[k].host_ip)))
+                return err_new(ERR_INVALID, "runtimeConfig.portMappings[%zu].hostPort: %u: given twice", i,
+                    v[k].host_port);
+        ret->n++;
     }
     return NULL;
 }
