@@ -57,12 +57,12 @@ static void close_gap(unsigned from, unsigned to)
         syscall(SYS_close_range, from, to, 0);
 }
 
-/* /dev/null for 0 and 1 (a forged result line would be ours), stderr, and what the work needs. */
+/* /dev/null, to read from, for 0 and 1 (a forged result line would be ours); stderr; what the work needs. */
 static void keep_only(const int *keep, size_t n, int notes)
 {
     int all[512];
     size_t count = 0;
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     if (null < 0 || n >= ARRAY_SIZE(all) || dup2(null, 0) < 0 || dup2(null, 1) < 0)
         _exit(127);
     for (size_t i = 0; i < n; i++)
