@@ -33,7 +33,8 @@ struct log_session {
     char *cid;
     off_t at;
     bool follow, ended; /* ended: nothing will be added any more */
-    bool waiting;       /* a piece was sent, the client has not taken it yet */
+    bool finished;
+    bool waiting; /* a piece was sent, the client has not taken it yet */
     struct deferred *soon;
 };
 
@@ -52,6 +53,7 @@ static void session_free(void *arg)
 
 static void finish(struct log_session *s)
 {
+    s->finished = true;
     http_stream_end(s->stream); /* session_free() follows */
 }
 
@@ -70,7 +72,7 @@ static void read_more(void *arg)
     struct log_session *s = arg;
     char data[PIECE];
     auto_buf out = BUF_INIT(OUT_MAX);
-    if (s->waiting)
+    if (s->waiting || s->finished)
         return;
     while (out.len == 0) {
         ssize_t n = pread(s->fd, data, sizeof(data), s->at);
@@ -162,7 +164,7 @@ static void begin_following(struct log_session *s, struct worker *w, const char 
     static const struct shim_client_events events = {on_exited, on_exec_exited, NULL, on_shim_closed};
     auto_free char *socket = mem_printf("%s/%s/shim.sock", s->kubelet->path.run_pods, w->uid);
     s->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-    if (s->inotify < 0 || inotify_add_watch(s->inotify, path, IN_MODIFY | IN_ATTRIB | IN_DONT_FOLLOW) < 0) {
+    if (s->inotify < 0 || inotify_add_watch(s->inotify, path, IN_MODIFY | IN_ATTRIB) < 0) {
         s->ended = true; /* out of watches: what there is now is better than an error */
         return;
     }

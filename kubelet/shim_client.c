@@ -367,13 +367,15 @@ struct shim_call *shim_exec(struct shim_client *c, const char *id, const char *e
     return request_send(&r, c, "exec", fds, n_fds, SHIM_DEADLINE_MS, done, arg);
 }
 
-struct shim_call *shim_attach(struct shim_client *c, const char *id, bool want_stdin, const int *fds,
-    size_t n_fds, shim_done_fn *done, void *arg)
+struct shim_call *shim_attach(struct shim_client *c, const char *id, const struct shim_streams *streams,
+    const int *fds, size_t n_fds, shim_done_fn *done, void *arg)
 {
     struct request r;
     request_begin(&r);
     json_out_str(&r.out, "id", id);
-    json_out_bool(&r.out, "stdin", want_stdin);
+    json_out_bool(&r.out, "stdin", streams->in);
+    json_out_bool(&r.out, "stdout", streams->out);
+    json_out_bool(&r.out, "stderr", streams->err);
     return request_send(&r, c, "attach", fds, n_fds, SHIM_DEADLINE_MS, done, arg);
 }
 

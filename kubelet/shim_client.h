@@ -46,8 +46,12 @@ struct shim_call *shim_reopen(struct shim_client *c, const char *id, shim_done_f
 /* Not a terminal: fds are stdin, stdout, stderr. Terminal: none go, the pty's master comes back. */
 struct shim_call *shim_exec(struct shim_client *c, const char *id, const char *exec,
     const struct oci_process *p, bool terminal, const int *fds, size_t n_fds, shim_done_fn *done, void *arg);
-struct shim_call *shim_attach(struct shim_client *c, const char *id, bool want_stdin, const int *fds,
-    size_t n_fds, shim_done_fn *done, void *arg);
+/* One descriptor for each stream that is wanted, in the order stdin, stdout, stderr. */
+struct shim_streams {
+    bool in, out, err;
+};
+struct shim_call *shim_attach(struct shim_client *c, const char *id, const struct shim_streams *streams,
+    const int *fds, size_t n_fds, shim_done_fn *done, void *arg);
 struct shim_call *shim_resize(
     struct shim_client *c, const char *id, unsigned width, unsigned height, shim_done_fn *done, void *arg);
 struct shim_call *shim_shutdown(struct shim_client *c, shim_done_fn *done, void *arg);
