@@ -6,6 +6,7 @@
 #include "kubelet/container_spec.h"
 #include <string.h>
 #include <strings.h>
+#include <sys/prctl.h>
 
 /* In the kernel's order (linux/capability.h). */
 static const char *const all[] = {"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH", "CAP_FOWNER",
@@ -33,7 +34,7 @@ static void apply(bool set[ARRAY_SIZE(all)], const struct str_list *l, bool valu
     for (size_t i = 0; i < l->n; i++)
         if (strcasecmp(l->v[i], "ALL") == 0)
             for (size_t c = 0; c < ARRAY_SIZE(all); c++)
-                set[c] = value;
+                set[c] = value && prctl(PR_CAPBSET_READ, c, 0, 0, 0) == 1; /* what there is to give */
     for (size_t i = 0; i < l->n; i++) {
         int c = find(l->v[i]);
         if (c >= 0)

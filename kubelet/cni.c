@@ -3,6 +3,7 @@
 #include "kubelet/limiter.h"
 #include "kubelet/node_agent.h"
 #include "lib/api/cni.h"
+#include "lib/api/paths.h"
 #include "lib/file.h"
 #include "lib/loop.h"
 #include "lib/spawn.h"
@@ -98,8 +99,12 @@ static struct err *own_list(struct cni_op *op, const char **ret, size_t *ret_len
     json_out_str(&o, "type", "bridge");
     json_out_str(&o, "bridge", "wherry0");
     json_out_bool(&o, "isDefaultGateway", true);
-    json_out_bool(&o, "hairpinMode", true);
+    /* Pods of one node talk through the host's IP stack, where Services turn their answers around too. */
+    json_out_bool(&o, "viaGateway", true);
     json_out_bool(&o, "ipMasq", true);
+    json_out_array(&o, "nonMasqueradeCIDRs");
+    json_out_str(&o, NULL, PATHS_CLUSTER_CIDR);
+    json_out_end_array(&o);
     json_out_object(&o, "ipam");
     json_out_str(&o, "type", "host-local");
     json_out_array(&o, "ranges");
