@@ -65,7 +65,7 @@ static FIELDS_DEFINE(mount_fields, oci_mount, STR_MUST(oci_mount, destination, "
 static FIELDS_DEFINE(hook_fields, oci_hook, STR_MUST(oci_hook, path, "path"),
     FIELD(oci_hook, args, "args", FIELD_STRS), FIELD(oci_hook, env, "env", FIELD_STRS),
     INT_IN(oci_hook, timeout, "timeout", 1, 86400));
-static FIELDS_DEFINE(hooks_fields, oci_hooks,
+FIELDS_DEFINE(oci_hooks_fields, oci_hooks,
     FIELD_OF(oci_hooks, prestart, "prestart", FIELD_STRUCTS, &hook_fields),
     FIELD_OF(oci_hooks, create_runtime, "createRuntime", FIELD_STRUCTS, &hook_fields),
     FIELD_OF(oci_hooks, create_container, "createContainer", FIELD_STRUCTS, &hook_fields),
@@ -163,7 +163,7 @@ FIELDS_DEFINE(oci_config_fields, oci_config, STR_MUST(oci_config, oci_version, "
     FIELD(oci_config, hostname, "hostname", FIELD_STR),
     FIELD(oci_config, domainname, "domainname", FIELD_STR),
     FIELD_OF(oci_config, mounts, "mounts", FIELD_STRUCTS, &mount_fields),
-    FIELD_OF(oci_config, hooks, "hooks", FIELD_STRUCT, &hooks_fields),
+    FIELD_OF(oci_config, hooks, "hooks", FIELD_STRUCT, &oci_hooks_fields),
     FIELD(oci_config, annotations, "annotations", FIELD_STR_MAP),
     FIELD_OF(oci_config, linux_, "linux", FIELD_STRUCT, &oci_linux_fields));
 

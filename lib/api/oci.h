@@ -191,7 +191,8 @@ struct oci_config {
     struct oci_linux *linux_;
 };
 
-extern const struct fields oci_config_fields, oci_process_fields, oci_resources_fields, oci_linux_fields;
+extern const struct fields oci_config_fields, oci_process_fields, oci_resources_fields, oci_linux_fields,
+    oci_hooks_fields;
 
 /* --- linux.seccomp -------------------------------------------------------------------------------------- */
 
