@@ -23,6 +23,6 @@ struct err *command_rm(const char *root, const char *name) __attribute__((warn_u
 struct err *command_gc(const char *root, int64_t keep_days) __attribute__((warn_unused_result));
 struct err *command_mount(const char *root, const char *name, const char *dir)
     __attribute__((warn_unused_result));
-struct err *command_umount(const char *dir) __attribute__((warn_unused_result));
+struct err *command_umount(const char *root, const char *dir) __attribute__((warn_unused_result));
 
 #endif

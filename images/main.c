@@ -35,6 +35,27 @@ static struct err *run_list(char **v)
     return command_list(opts.root);
 }
 
+static struct err *run_rm(char **v)
+{
+    return command_rm(opts.root, v[0]);
+}
+
+static struct err *run_gc(char **v)
+{
+    (void)v;
+    return command_gc(opts.root, opts.keep_days);
+}
+
+static struct err *run_mount(char **v)
+{
+    return command_mount(opts.root, v[0], v[1]);
+}
+
+static struct err *run_umount(char **v)
+{
+    return command_umount(opts.root, v[0]);
+}
+
 #define LIMIT_OPTIONS                                                                                        \
     {"max-layer-bytes", 0, ARG_INT, &opts.layer_bytes, "N", "refuse a layer that unpacks to more"},          \
     {                                                                                                        \
@@ -42,6 +63,10 @@ static struct err *run_list(char **v)
     }
 
 static const struct arg_option none[] = {{NULL}};
+static const struct arg_option gc_options[] = {
+    {"keep-days", 0, ARG_INT, &opts.keep_days, "N",
+        "keep images that had a name, or came, less than N days ago"},
+    {NULL}};
 static const struct arg_option load_options[] = {LIMIT_OPTIONS, {NULL}};
 
 static const struct command {
@@ -56,6 +81,17 @@ static const struct command {
     {"inspect", run_inspect,
         {"wherry-images --root DIR inspect REF|ID", "Describes one image.", none, 1, 1, false}},
     {"list", run_list, {"wherry-images --root DIR list", "Describes all images.", none, 0, 0, false}},
+    {"rm", run_rm,
+        {"wherry-images --root DIR rm REF|ID", "Removes a name, and with its last name the image.", none, 1,
+            1, false}},
+    {"gc", run_gc,
+        {"wherry-images --root DIR gc [--keep-days N]",
+            "Removes images without a name, and layers and blobs that no image needs.", gc_options, 0, 0,
+            false}},
+    {"mount", run_mount,
+        {"wherry-images --root DIR mount REF|ID DIR", "Mounts the image's layers at DIR, read-only.", none, 2,
+            2, false}},
+    {"umount", run_umount, {"wherry-images --root DIR umount DIR", "Ends such a mount.", none, 1, 1, false}},
 };
 
 static const struct arg_option top_options[] = {
