@@ -4,6 +4,7 @@
  * container is still open. A container that closes moves its part of that stack into the arena.
  */
 #include "lib/json.h"
+#include "lib/utf8.h"
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
@@ -218,6 +219,10 @@ static struct err *yajl_error(const struct reader *r)
 
 static struct err *run(struct reader *r)
 {
+    size_t valid = utf8_valid(r->text, r->len); /* yajl's own check lets overlong forms pass */
+    if (valid < r->len)
+        return error_at(r, ERR_INVALID, valid + 1, "invalid UTF-8");
+    yajl_config(r->yajl, yajl_dont_validate_strings, 1);
     yajl_status s = yajl_parse(r->yajl, (const unsigned char *)r->text, r->len);
     if (s == yajl_status_ok)
         s = yajl_complete_parse(r->yajl);

@@ -3,36 +3,8 @@
  * a file name) become U+FFFD.
  */
 #include "lib/json.h"
+#include "lib/utf8.h"
 #include <string.h>
-
-/* Length of the UTF-8 sequence at s (RFC 3629), 0 where it is none. */
-static size_t sequence(const unsigned char *s, size_t n)
-{
-    static const struct {
-        unsigned char first, last, min, max; /* of the lead byte; of the byte after it */
-        size_t n;
-    } forms[] = {
-        {0xc2, 0xdf, 0x80, 0xbf, 2},
-        {0xe0, 0xe0, 0xa0, 0xbf, 3},
-        {0xe1, 0xec, 0x80, 0xbf, 3},
-        {0xed, 0xed, 0x80, 0x9f, 3},
-        {0xee, 0xef, 0x80, 0xbf, 3},
-        {0xf0, 0xf0, 0x90, 0xbf, 4},
-        {0xf1, 0xf3, 0x80, 0xbf, 4},
-        {0xf4, 0xf4, 0x80, 0x8f, 4},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
-        if (s[0] < forms[i].first || s[0] > forms[i].last)
-            continue;
-        if (n < forms[i].n || s[1] < forms[i].min || s[1] > forms[i].max)
-            return 0;
-        for (size_t k = 2; k < forms[i].n; k++)
-            if ((s[k] & 0xc0) != 0x80)
-                return 0;
-        return forms[i].n;
-    }
-    return 0;
-}
 
 static bool plain(unsigned char c)
 {
@@ -65,7 +37,7 @@ static void write_string(struct buf *b, const char *text, size_t n)
             escape(b, s[i++]);
             continue;
         }
-        size_t len = sequence(s + i, n - i);
+        size_t len = utf8_sequence(text + i, n - i);
         buf_add(b, len ? (const char *)s + i : "\xef\xbf\xbd", len ? len : 3);
         i += len ? len : 1;
     }
