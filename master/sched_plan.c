@@ -325,10 +325,12 @@ static const char *explain(struct arena *a, const struct sched_verdict *verdicts
             tallies[used++].text = text;
         tallies[t].n++;
     }
+    for (size_t t = 0; t < used; t++)
+        tallies[t].text = arena_printf(a, "%zu %s", tallies[t].n, tallies[t].text);
     qsort(tallies, used, sizeof(*tallies), by_text);
     buf_addf(&b, "0/%zu nodes are available: ", n);
     for (size_t t = 0; t < used; t++)
-        buf_addf(&b, "%s%zu %s", t ? ", " : "", tallies[t].n, tallies[t].text);
+        buf_addf(&b, "%s%s", t ? ", " : "", tallies[t].text);
     buf_addc(&b, '.');
     return arena_strdup(a, buf_str(&b));
 }
