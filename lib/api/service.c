@@ -33,7 +33,9 @@ FIELDS_DEFINE(service_spec_fields, service_spec, FIELD(service_spec, type, "type
     FIELD(service_spec, allocate_load_balancer_node_ports, "allocateLoadBalancerNodePorts", FIELD_BOOL),
     {"healthCheckNodePort", FIELD_INT, offsetof(struct service_spec, health_check_node_port), .max = 65535});
 
-FIELDS_DEFINE(service_fields, service, FIELD_OF(service, meta, "metadata", FIELD_STRUCT, &object_meta_fields),
+FIELDS_DEFINE(service_fields, service, FIELD(service, api_version, "apiVersion", FIELD_STR),
+    FIELD(service, kind, "kind", FIELD_STR),
+    FIELD_OF(service, metadata, "metadata", FIELD_STRUCT, &object_meta_fields),
     FIELD_OF(service, spec, "spec", FIELD_STRUCT, &service_spec_fields));
 
 static FIELDS_DEFINE(conditions_fields, endpoint_conditions,
@@ -53,7 +55,9 @@ static FIELDS_DEFINE(endpoint_port_fields, endpoint_port, FIELD(endpoint_port, n
     {"port", FIELD_INT, offsetof(struct endpoint_port, port), .max = 65535});
 
 FIELDS_DEFINE(endpoint_slice_fields, endpoint_slice,
-    FIELD_OF(endpoint_slice, meta, "metadata", FIELD_STRUCT, &object_meta_fields),
+    FIELD(endpoint_slice, api_version, "apiVersion", FIELD_STR),
+    FIELD(endpoint_slice, kind, "kind", FIELD_STR),
+    FIELD_OF(endpoint_slice, metadata, "metadata", FIELD_STRUCT, &object_meta_fields),
     FIELD(endpoint_slice, address_type, "addressType", FIELD_STR),
     {"endpoints", FIELD_STRUCTS, offsetof(struct endpoint_slice, endpoints), &endpoint_fields,
         FIELD_KEEP_EMPTY},
@@ -70,6 +74,7 @@ static FIELDS_DEFINE(subset_fields, endpoints_subset,
     FIELD_OF(endpoints_subset, not_ready, "notReadyAddresses", FIELD_STRUCTS, &address_fields),
     FIELD_OF(endpoints_subset, ports, "ports", FIELD_STRUCTS, &endpoint_port_fields));
 
-FIELDS_DEFINE(endpoints_fields, endpoints,
-    FIELD_OF(endpoints, meta, "metadata", FIELD_STRUCT, &object_meta_fields),
+FIELDS_DEFINE(endpoints_fields, endpoints, FIELD(endpoints, api_version, "apiVersion", FIELD_STR),
+    FIELD(endpoints, kind, "kind", FIELD_STR),
+    FIELD_OF(endpoints, metadata, "metadata", FIELD_STRUCT, &object_meta_fields),
     FIELD_OF(endpoints, subsets, "subsets", FIELD_STRUCTS, &subset_fields));

@@ -31,7 +31,8 @@ struct service_spec {
     struct opt_int health_check_node_port;
 };
 struct service {
-    struct object_meta *meta;
+    const char *api_version, *kind;
+    struct object_meta *metadata;
     struct service_spec *spec;
 };
 extern const struct fields service_fields, service_spec_fields;
@@ -50,7 +51,8 @@ struct endpoint_port {
     struct opt_int port;
 };
 struct endpoint_slice {
-    struct object_meta *meta;
+    const char *api_version, *kind;
+    struct object_meta *metadata;
     const char *address_type; /* IPv4, IPv6, FQDN */
     FIELD_LIST(struct endpoint) endpoints;
     FIELD_LIST(struct endpoint_port) ports;
@@ -67,7 +69,8 @@ struct endpoints_subset {
     FIELD_LIST(struct endpoint_port) ports;
 };
 struct endpoints {
-    struct object_meta *meta;
+    const char *api_version, *kind;
+    struct object_meta *metadata;
     FIELD_LIST(struct endpoints_subset) subsets;
 };
 extern const struct fields endpoints_fields;
