@@ -10,8 +10,8 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/mem.h"
-#include "runtime/shim/container.h"
 #include "runtime/shim/sandbox.h"
+#include "runtime/shim/shim.h"
 #include "runtime/shim/state.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -59,51 +59,6 @@ static struct err *parse_args(int argc, char **argv)
     shim.job_deadline_ms = runtime_timeout * 1000;
     return NULL;
 }
-
-/* ---- the end ---- */
-
-static void finish(void)
-{
-    shim.stopped = true;
-    sandbox_remove(&shim);
-    struct reply *list = take_ptr(shim.shutdowns);
-    while (list) {
-        struct reply *r = list;
-        list = r->next;
-        if (shim.failure)
-            reply_err(r, err_new(err_kind(shim.failure), "%s", err_message(shim.failure)));
-        else
-            reply_ok(r);
-    }
-    server_done(&shim);
-}
-
-void shim_check_stopped(struct shim *s)
-{
-    bool done = s->stopping && !s->stopped;
-    for (const struct container *c = s->containers; c && done; c = c->next)
-        done = c->left_behind;
-    if (done)
-        finish();
-}
-
-void shim_stop(struct shim *s, struct reply *r)
-{
-    if (r) {
-        r->next = s->shutdowns;
-        s->shutdowns = r;
-    }
-    if (s->stopping)
-        return;
-    s->stopping = true;
-    for (struct container *c = s->containers, *next; c; c = next) {
-        next = c->next; /* deleting one never removes another */
-        container_delete(c, NULL);
-    }
-    shim_check_stopped(s);
-}
-
-/* ---- the beginning ---- */
 
 static void on_signal(struct poll_source *src, uint32_t events)
 {
@@ -190,7 +145,7 @@ static struct err *run(void)
 }
 
 /* The starter's pipe; without one nothing else must get its number. */
-static void hold_ready_fd(void)
+static void settle_descriptors(void)
 {
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     while (fd >= 0 && fd < READY_FD)
@@ -198,6 +153,8 @@ static void hold_ready_fd(void)
     if (fd > READY_FD)
         close(fd);
     fcntl(READY_FD, F_SETFD, FD_CLOEXEC);
+    close_range(
+        READY_FD + 1, ~0U, 0); /* what a careless starter has left open would live as long as the Pod */
 }
 
 static enum log_level level_of(const char *name)
@@ -211,7 +168,7 @@ static enum log_level level_of(const char *name)
 
 int main(int argc, char **argv)
 {
-    hold_ready_fd();
+    settle_descriptors();
     log_init("wherry-shim", LOG_INFO, LOG_TEXT);
     struct err *e = parse_args(argc, argv);
     log_init("wherry-shim", level_of(log_level), strcmp(log_format, "json") ? LOG_TEXT : LOG_JSON);
