@@ -3,6 +3,7 @@
  * outwards, and made into text only when something is wrong. Encoding is in fields_write.c.
  */
 #include "lib/fields.h"
+#include "lib/tls.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,57 +100,19 @@ static struct err *decode_double(const struct step *s, const struct json *j, str
     return NULL;
 }
 
-static int sextet(char c)
-{
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* RFC 4648 section 4, padded; line ends are skipped, as Go's decoder does. */
-static bool base64(const char *s, unsigned char *out, size_t *ret_n)
-{
-    unsigned bits = 0;
-    size_t n = 0, chars = 0, pad = 0;
-    for (; *s; s++) {
-        if (*s == '\n' || *s == '\r')
-            continue;
-        int v = *s == '=' ? 0 : sextet(*s);
-        if (v < 0 || (pad && *s != '='))
-            return false;
-        pad += *s == '=';
-        bits = bits << 6 | (unsigned)v;
-        if (++chars % 4 == 0) {
-            if (pad > 2)
-                return false;
-            out[n++] = (unsigned char)(bits >> 16);
-            if (pad < 2)
-                out[n++] = (unsigned char)(bits >> 8);
-            if (pad < 1)
-                out[n++] = (unsigned char)bits;
-            if (pad && s[1 + strspn(s + 1, "\r\n")])
-                return false;
-        }
-    }
-    *ret_n = n;
-    return chars % 4 == 0;
-}
-
 static struct err *decode_bytes(
     struct arena *a, const struct step *s, const struct json *j, struct bytes **out)
 {
     const char *text;
     TRY(get_str(s, j, &text));
-    struct bytes *b = arena_new_obj(a, struct bytes);
-    unsigned char *data = arena_alloc(a, strlen(text) / 4 * 3 + 3);
-    if (!base64(text, data, &b->n))
+    auto_buf plain = BUF_INIT(strlen(text));
+    auto_err *e = base64_decode(text, &plain);
+    if (e)
         return wrong(s, "base64", j);
-    b->v = data;
-    *out = b;
+    unsigned char *data = arena_alloc(a, plain.len + 1);
+    memcpy(data, buf_str(&plain), plain.len);
+    *out = arena_new_obj(a, struct bytes);
+    **out = (struct bytes){plain.len, data};
     return NULL;
 }
 

@@ -1,5 +1,6 @@
 /* Field tables: encoding, the mirror of fields.c. */
 #include "lib/fields.h"
+#include "lib/tls.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,21 +34,11 @@ static void write_double(struct json_out *o, const char *name, double v)
     json_out_raw(o, name, text, strlen(text));
 }
 
-static void write_bytes(struct json_out *o, const char *name, const struct bytes *b)
+static void write_bytes(struct json_out *o, const char *name, const struct bytes *bytes)
 {
-    static const char set[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    auto_free char *text = mem_array(b->n / 3 + 1, 4);
-    char *to = text;
-    for (size_t i = 0; i < b->n; i += 3) {
-        size_t left = b->n - i;
-        unsigned bits = (unsigned)b->v[i] << 16 | (left > 1 ? (unsigned)b->v[i + 1] << 8 : 0) |
-                        (left > 2 ? b->v[i + 2] : 0);
-        *to++ = set[bits >> 18];
-        *to++ = set[bits >> 12 & 63];
-        *to++ = left > 1 ? set[bits >> 6 & 63] : '=';
-        *to++ = left > 2 ? set[bits & 63] : '=';
-    }
-    json_out_strn(o, name, text, (size_t)(to - text));
+    auto_buf text = BUF_INIT(bytes->n / 3 * 4 + 4);
+    base64_encode(bytes->v, bytes->n, &text);
+    json_out_strn(o, name, buf_str(&text), text.len);
 }
 
 static void write_list(const struct field *f, const void *in, struct json_out *o)
