@@ -157,14 +157,22 @@ void nft_rule_add(struct nft *n, const char *chain, struct nftnl_expr *const *ex
     nftnl_rule_free(r);
 }
 
+void nft_chain_flush(struct nft *n, const char *chain)
+{
+    struct nlmsghdr *nlh = message(n, NFT_MSG_DELRULE, 0);
+    mnl_attr_put_strz(nlh, NFTA_RULE_TABLE, n->table);
+    mnl_attr_put_strz(nlh, NFTA_RULE_CHAIN, chain);
+    message_end(n, nlh);
+}
+
 void nft_set_create(struct nft *n, const struct nft_set *set)
 {
     struct nftnl_set *s = nftnl_set_alloc();
     uint32_t flags = (set->data_type ? NFT_SET_MAP : 0) | (set->interval ? NFT_SET_INTERVAL : 0) |
                      (set->dynamic ? NFT_SET_EVAL | NFT_SET_TIMEOUT : 0);
     unsigned parts = 0, key_len = 0;
-    uint8_t lengths[4];
-    while (parts < 4 && set->parts[parts]) {
+    uint8_t lengths[6];
+    while (parts < 6 && set->parts[parts]) {
         lengths[parts] = set->parts[parts];
         key_len += (set->parts[parts++] + 3) & ~3U;
     }
@@ -458,4 +466,33 @@ struct err *nft_generation(struct nft *n, uint32_t *ret)
     if (mnl_socket_sendto(n->nl, nlh, nlh->nlmsg_len) < 0)
         return err_sys(errno, "nftables: ask for the generation");
     return receive(n, n->seq, generation_message, ret, "ask for the generation");
+}
+
+struct chains {
+    void (*fn)(void *arg, const char *chain);
+    void *arg;
+    const char *table;
+};
+
+static int chain_message(const struct nlmsghdr *nlh, void *arg)
+{
+    struct chains *c = arg;
+    struct nftnl_chain *chain = nftnl_chain_alloc();
+    if (nftnl_chain_nlmsg_parse(nlh, chain) >= 0 &&
+        !strcmp(nftnl_chain_get_str(chain, NFTNL_CHAIN_TABLE), c->table))
+        c->fn(c->arg, nftnl_chain_get_str(chain, NFTNL_CHAIN_NAME));
+    nftnl_chain_free(chain);
+    return MNL_CB_OK;
+}
+
+struct err *nft_chains_each(
+    struct nft *n, unsigned family, const char *table, void (*fn)(void *arg, const char *chain), void *arg)
+{
+    _Alignas(8) char request[256];
+    struct nlmsghdr *nlh =
+        nftnl_nlmsg_build_hdr(request, NFT_MSG_GETCHAIN, family, NLM_F_REQUEST | NLM_F_DUMP, ++n->seq);
+    if (mnl_socket_sendto(n->nl, nlh, nlh->nlmsg_len) < 0)
+        return err_sys(errno, "nftables: list chains");
+    struct chains c = {fn, arg, table};
+    return receive(n, n->seq, chain_message, &c, "list chains");
 }

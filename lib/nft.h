@@ -42,11 +42,13 @@ enum {
 };
 #define NFT_TYPES2(a, b) ((a) << 6 | (b))
 #define NFT_TYPES3(a, b, c) (NFT_TYPES2(a, b) << 6 | (c))
+#define NFT_TYPES4(a, b, c, d) (NFT_TYPES3(a, b, c) << 6 | (d))
+#define NFT_TYPES5(a, b, c, d, e) (NFT_TYPES4(a, b, c, d) << 6 | (e))
 
 struct nft_set {
     const char *name;
     uint32_t key_type, data_type; /* data_type 0: a set, else a map */
-    unsigned parts[4];            /* lengths of the key's parts in bytes, ended by 0 */
+    unsigned parts[5];            /* lengths of the key's parts in bytes, ended by 0 */
     unsigned data_len;            /* bytes, each part padded to four */
     bool interval;
     bool dynamic; /* filled by rules, elements may time out */
@@ -61,6 +63,9 @@ struct nftnl_expr *nft_payload(
 struct nftnl_expr *nft_meta(unsigned key, unsigned reg);
 struct nftnl_expr *nft_ct(unsigned key, unsigned reg);
 struct nftnl_expr *nft_fib_daddr_type(unsigned reg);
+struct nftnl_expr *nft_fib_saddr_type(unsigned reg);
+struct nftnl_expr *nft_immediate(unsigned reg, const void *data, size_t n);
+struct nftnl_expr *nft_random(unsigned below, unsigned reg);
 struct nftnl_expr *nft_cmp(bool equal, unsigned reg, const void *data, size_t n);
 struct nftnl_expr *nft_mask(unsigned reg, const void *mask, size_t n); /* in place */
 struct nftnl_expr *nft_in_set(bool in, const char *set, unsigned reg);
@@ -68,6 +73,14 @@ struct nftnl_expr *nft_mapped(const char *map, unsigned reg, unsigned to_reg);
 struct nftnl_expr *nft_dnat(unsigned family, unsigned addr_reg, unsigned port_reg);
 struct nftnl_expr *nft_masquerade(void);
 struct nftnl_expr *nft_drop(void);
+struct nftnl_expr *nft_accept(void);
+struct nftnl_expr *nft_jump(const char *chain);
+struct nftnl_expr *nft_goto(const char *chain);
+struct nftnl_expr *nft_verdict_map(const char *map, unsigned reg);
+/* Sets key -> data in a dynamic map, to be forgotten after the time. */
+struct nftnl_expr *nft_remember(const char *map, unsigned key_reg, unsigned data_reg, uint64_t timeout_ms);
+struct nftnl_expr *nft_reject_tcp(void);         /* with a reset */
+struct nftnl_expr *nft_reject_unreachable(void); /* ICMP port unreachable */
 
 /* A transaction on one table. Between begin and commit nothing fails. */
 void nft_begin(struct nft *n, unsigned family /* NFPROTO_* */, const char *table);
@@ -80,6 +93,7 @@ void nft_rule_add(
 #define NFT_RULE(n, chain, ...)                                                                              \
     nft_rule_add(n, chain, (struct nftnl_expr *[]){__VA_ARGS__},                                             \
         sizeof((struct nftnl_expr *[]){__VA_ARGS__}) / sizeof(struct nftnl_expr *))
+void nft_chain_flush(struct nft *n, const char *chain);
 void nft_set_create(struct nft *n, const struct nft_set *set);
 void nft_elem_add(
     struct nft *n, const char *set, const struct nft_elem *e); /* there with other data: CONFLICT */
@@ -96,5 +110,9 @@ struct err *nft_commit(struct nft *n) __attribute__((warn_unused_result));
 /* Every element of a set. NOT_FOUND: no such table or set. */
 struct err *nft_elems_each(struct nft *n, unsigned family, const char *table, const char *set,
     void (*fn)(void *arg, const struct nft_elem *e), void *arg) __attribute__((warn_unused_result));
+
+/* Every chain of a table. No table: none. */
+struct err *nft_chains_each(struct nft *n, unsigned family, const char *table,
+    void (*fn)(void *arg, const char *chain), void *arg) __attribute__((warn_unused_result));
 
 #endif

@@ -34,12 +34,39 @@ struct nftnl_expr *nft_ct(unsigned key, unsigned reg)
     return e;
 }
 
-struct nftnl_expr *nft_fib_daddr_type(unsigned reg)
+static struct nftnl_expr *fib_type(unsigned which, unsigned reg)
 {
     struct nftnl_expr *e = nftnl_expr_alloc("fib");
     nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_FLAGS, which);
     nftnl_expr_set_u32(e, NFTNL_EXPR_FIB_DREG, reg);
+    return e;
+}
+
+struct nftnl_expr *nft_fib_daddr_type(unsigned reg)
+{
+    return fib_type(NFTA_FIB_F_DADDR, reg);
+}
+
+struct nftnl_expr *nft_fib_saddr_type(unsigned reg)
+{
+    return fib_type(NFTA_FIB_F_SADDR, reg);
+}
+
+struct nftnl_expr *nft_immediate(unsigned reg, const void *data, size_t n)
+{
+    struct nftnl_expr *e = nftnl_expr_alloc("immediate");
+    nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, reg);
+    nftnl_expr_set(e, NFTNL_EXPR_IMM_DATA, data, n);
+    return e;
+}
+
+struct nftnl_expr *nft_random(unsigned below, unsigned reg)
+{
+    struct nftnl_expr *e = nftnl_expr_alloc("numgen");
+    nftnl_expr_set_u32(e, NFTNL_EXPR_NG_DREG, reg);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_NG_MODULUS, below);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_NG_TYPE, NFT_NG_RANDOM);
     return e;
 }
 
@@ -100,10 +127,67 @@ struct nftnl_expr *nft_masquerade(void)
     return nftnl_expr_alloc("masq");
 }
 
-struct nftnl_expr *nft_drop(void)
+static struct nftnl_expr *verdict(int code, const char *chain)
 {
     struct nftnl_expr *e = nftnl_expr_alloc("immediate");
     nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT);
-    nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, NF_DROP);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_IMM_VERDICT, (uint32_t)code);
+    if (chain)
+        nftnl_expr_set_str(e, NFTNL_EXPR_IMM_CHAIN, chain);
     return e;
+}
+
+struct nftnl_expr *nft_drop(void)
+{
+    return verdict(NF_DROP, NULL);
+}
+
+struct nftnl_expr *nft_accept(void)
+{
+    return verdict(NF_ACCEPT, NULL);
+}
+
+struct nftnl_expr *nft_jump(const char *chain)
+{
+    return verdict(NFT_JUMP, chain);
+}
+
+struct nftnl_expr *nft_goto(const char *chain)
+{
+    return verdict(NFT_GOTO, chain);
+}
+
+struct nftnl_expr *nft_verdict_map(const char *map, unsigned reg)
+{
+    return nft_mapped(map, reg, NFT_REG_VERDICT);
+}
+
+struct nftnl_expr *nft_remember(const char *map, unsigned key_reg, unsigned data_reg, uint64_t timeout_ms)
+{
+    struct nftnl_expr *e = nftnl_expr_alloc("dynset");
+    nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_KEY, key_reg);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_SREG_DATA, data_reg);
+    nftnl_expr_set_u32(e, NFTNL_EXPR_DYNSET_OP, NFT_DYNSET_OP_UPDATE);
+    nftnl_expr_set_u64(e, NFTNL_EXPR_DYNSET_TIMEOUT, timeout_ms);
+    nftnl_expr_set_str(e, NFTNL_EXPR_DYNSET_SET_NAME, map);
+    return e;
+}
+
+static struct nftnl_expr *reject(unsigned type, unsigned code)
+{
+    struct nftnl_expr *e = nftnl_expr_alloc("reject");
+    nftnl_expr_set_u32(e, NFTNL_EXPR_REJECT_TYPE, type);
+    nftnl_expr_set_u8(e, NFTNL_EXPR_REJECT_CODE, (uint8_t)code);
+    return e;
+}
+
+struct nftnl_expr *nft_reject_tcp(void)
+{
+    return reject(NFT_REJECT_TCP_RST, 0);
+}
+
+struct nftnl_expr *nft_reject_unreachable(void)
+{
+    enum { PORT_UNREACHABLE = 3 };
+    return reject(NFT_REJECT_ICMP_UNREACH, PORT_UNREACHABLE);
 }
