@@ -22,8 +22,8 @@ struct http_client *kube_http(struct kube *k);
  * AlreadyExists: EXISTS), 422 and 400 INVALID, 403 and 401 DENIED, 410 and 5xx UNAVAILABLE, ...); the callee
  * frees nothing. */
 typedef void kube_done_fn(void *arg, const struct err *error, unsigned status, const struct json *body);
-/* The error that a Status (or another body, or none) with this code stands for, in the server's words. Also for blocking
- * callers of http_fetch(). */
+/* The error that a Status (or another body, or none) with this code stands for, in the server's words. Also
+ * for blocking callers of http_fetch(). */
 struct err *kube_status_err(unsigned status, const struct json *body) __attribute__((warn_unused_result));
 
 /* path "/api/v1/nodes?x=y"; content_type NULL: application/json. Body may be NULL. */
