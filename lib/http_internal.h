@@ -46,6 +46,7 @@ struct http_request {
     struct http_param *params;
     size_t n_params;
     struct buf body;
+    size_t dropped; /* bytes of a body that is too large */
     bool handed;    /* the handler has been called */
     bool answered;  /* by it */
     bool suspended; /* in MHD */

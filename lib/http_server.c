@@ -18,6 +18,8 @@
 
 #define PEM_MAX (256 * 1024)
 #define BACKLOG 1024
+#define DROP_MAX (16 * 1024 * 1024) /* of a body that is too large anyway */
+#define TOO_LARGE "the request's body is too large\n"
 #define CONNECTION_MEMORY (48 * 1024) /* ceiling of a request's headers, and the write buffer */
 #define PRIORITIES "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2:-GROUP-ALL:+GROUP-X25519:+GROUP-SECP256R1"
 
@@ -61,7 +63,9 @@ static enum MHD_Result queue_text(struct MHD_Connection *con, unsigned status, c
     return ret;
 }
 
-/* Headers are there. What is refused here is answered before its body is read. */
+/* Headers are there. A body beyond the ceiling that the client still holds back (Expect) or that is huge is
+ * refused unread; another is read and dropped, since a client that is cut off while it sends sees a reset and
+ * not our answer. */
 static enum MHD_Result begin(struct http_request *r, struct MHD_Connection *con, const char *method)
 {
     r->con = con;
@@ -69,14 +73,16 @@ static enum MHD_Result begin(struct http_request *r, struct MHD_Connection *con,
     r->peer = connection_of(con);
     if (!http_request_parse(r))
         return queue_text(con, 400, "the request's target is not valid percent-encoding\n");
-    const char *length = http_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
-    if (length && strtoull(length, NULL, 10) > r->server->max_body)
-        return queue_text(con, 413, "the request's body is too large\n");
-    return MHD_YES;
+    const char *text = http_header(r, MHD_HTTP_HEADER_CONTENT_LENGTH);
+    unsigned long long length = text ? strtoull(text, NULL, 10) : 0;
+    if (length <= r->server->max_body)
+        return MHD_YES;
+    r->body.over = true;
+    bool held_back = http_header(r, MHD_HTTP_HEADER_EXPECT) != NULL;
+    return held_back || length - r->server->max_body > DROP_MAX ? queue_text(con, 413, TOO_LARGE) : MHD_YES;
 }
 
-/* A chunked body went beyond the ceiling. MHD answers only whole requests: so by hand, and the connection
- * ends. */
+/* A chunked body goes on and on. MHD answers only whole requests: so by hand, and the connection ends. */
 static void refuse_rest(struct http_request *r)
 {
     static const char TEXT[] =
@@ -94,8 +100,10 @@ static void refuse_rest(struct http_request *r)
 static enum MHD_Result take_body(struct http_request *r, const char *data, size_t *n)
 {
     buf_add(&r->body, data, *n);
+    if (r->body.over)
+        r->dropped += *n;
     *n = 0;
-    if (!r->body.over)
+    if (r->dropped <= DROP_MAX)
         return MHD_YES;
     refuse_rest(r);
     return MHD_NO;
@@ -122,6 +130,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *con, const c
         return MHD_NO;
     if (*upload_n)
         return take_body(r, upload, upload_n);
+    if (r->body.over)
+        return queue_text(con, 413, TOO_LARGE);
     if (!r->handed) {
         r->handed = true;
         s->handler(s->arg, r);
