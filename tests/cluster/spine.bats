@@ -1,0 +1,79 @@
+#!/usr/bin/env bats
+# The whole way of a Pod with the real kubectl: three replicas behind a Service, on one node.
+
+load cluster
+
+setup_file() { cluster_start 1; }
+teardown_file() { cluster_stop; }
+
+ready_replicas() { [ "$(k get rc web -o jsonpath='{.status.readyReplicas}')" = "$1" ]; }
+pods_of_web() { k get pods -l app=web -o jsonpath='{range .items[?(@.status.phase=="Running")]}{.metadata.name}{"\n"}{end}'; }
+
+@test "apply: a ReplicationController, a Service and a client become ready" {
+    k apply -f examples/web.yaml -f examples/client.yaml
+    eventually 30 ready_replicas 3
+    k wait --for=condition=Ready pod/client --timeout=30s
+}
+
+@test "apply again changes nothing" {
+    run k apply -f examples/web.yaml
+    [ "$status" = 0 ]
+    [ "$(grep -c unchanged <<<"$output")" = 2 ]
+}
+
+@test "the Service answers by name and by cluster IP, from different Pods" {
+    local ip answers
+    ip=$(k get service web -o jsonpath='{.spec.clusterIP}')
+    answers=$(k exec client -- sh -c "for i in 1 2 3 4 5 6; do wget -T 5 -qO- http://web/; wget -T 5 -qO- http://$ip/; done")
+    [ "$(wc -l <<<"$answers")" = 12 ]
+    [ "$(sort -u <<<"$answers" | wc -l)" -gt 1 ]
+    local name
+    for name in $(sort -u <<<"$answers"); do pods_of_web | grep -qx "$name"; done
+}
+
+@test "a deleted Pod is replaced, scaling goes both ways" {
+    local victim
+    victim=$(pods_of_web | head -1)
+    k delete pod "$victim"
+    eventually 20 ready_replicas 3
+    run ! grep -qx "$victim" <(pods_of_web)
+    k scale rc web --replicas=5
+    eventually 20 ready_replicas 5
+    k scale rc web --replicas=2
+    eventually 20 ready_replicas 2
+    k scale rc web --replicas=3
+    eventually 20 ready_replicas 3
+}
+
+@test "a cluster IP answers no ping" {
+    local ip
+    ip=$(k get service web -o jsonpath='{.spec.clusterIP}')
+    run at 1 ping -c 1 -W 1 "$ip"
+    [ "$status" != 0 ]
+}
+
+@test "logs, exec with its exit status, stdin" {
+    k run talker --image=$IMAGE --restart=Never --image-pull-policy=IfNotPresent -- sh -c 'echo one; echo two; sleep 1000'
+    k wait --for=condition=Ready pod/talker --timeout=20s
+    [ "$(k logs talker --tail=1)" = two ]
+    [ "$(k exec talker -- echo hi)" = hi ]
+    run k exec talker -- sh -c 'exit 7'
+    [ "$status" = 7 ]
+    [ "$(echo typed | k exec -i talker -- cat)" = typed ]
+    k delete pod talker --grace-period=1
+}
+
+@test "get, describe, label, edit, wait, delete" {
+    k get nodes -o wide
+    k get pods -o wide
+    k get pods -o yaml >/dev/null
+    [ "$(k get pod client -o name)" = pod/client ]
+    k describe pod client | grep -q '^Status: *Running'
+    k describe node n1 >/dev/null
+    k label pod client x=y
+    [ "$(k get pods -l x=y -o name)" = pod/client ]
+    EDITOR="sed -i s/x:.y/x: z/" KUBE_EDITOR="sed -i s/x:.y/x:\ z/" k edit pod client
+    [ "$(k get pods -l x=z -o name)" = pod/client ]
+    k delete -f examples/web.yaml
+    eventually 20 test -z "$(k get pods -l app=web -o name)"
+}
