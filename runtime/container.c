@@ -1,0 +1,149 @@
+/* See container.h. */
+#include "runtime/container.h"
+#include "lib/file.h"
+#include "lib/mem.h"
+#include "runtime/report.h"
+#include "runtime/sysctl.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CONFIG_MAX (3 << 20)
+
+static struct err *absolute(struct arena *a, const char *path, const char **ret)
+{
+    char now[PATH_MAX];
+    if (path[0] == '/') {
+        *ret = path;
+        return NULL;
+    }
+    if (!getcwd(now, sizeof(now)) || now[0] != '/')
+        return err_sys(errno, "the current directory");
+    *ret = !strcmp(path, ".") || !*path ? arena_strdup(a, now) : arena_printf(a, "%s/%s", now, path);
+    return NULL;
+}
+
+static struct err *read_config(struct arena *a, const char *bundle, const struct oci_config **ret)
+{
+    auto_free char *path = mem_printf("%s/config.json", bundle);
+    auto_free char *text = NULL;
+    size_t len;
+    TRY(file_read(AT_FDCWD, path, CONFIG_MAX, &text, &len));
+    struct oci_config *c = arena_new_obj(a, struct oci_config);
+    TRY_WRAP(fields_parse(&oci_config_fields, a, text, len, c), "%s", path);
+    *ret = c;
+    return NULL;
+}
+
+static struct err *check_version(const char *v)
+{
+    /* 1.x: a newer minor adds fields, and what is not known is not there */
+    char *end;
+    if (strncmp(v, "1.", 2) || strtoul(v + 2, &end, 10) > 1000 || end == v + 2 || *end != '.')
+        return err_new(ERR_UNSUPPORTED, "ociVersion: \"%s\": must be 1.x.y", v);
+    return NULL;
+}
+
+/* Refused rather than ignored: whoever writes these counts on them. */
+static struct err *refuse(const struct oci_linux *l)
+{
+    if (l->intel_rdt)
+        return err_new(ERR_UNSUPPORTED, "linux.intelRdt is not supported");
+    if (l->net_devices && l->net_devices->n)
+        return err_new(ERR_UNSUPPORTED, "linux.netDevices is not supported");
+    if (l->memory_policy)
+        return err_new(ERR_UNSUPPORTED, "linux.memoryPolicy is not supported");
+    if (l->mount_label && *l->mount_label)
+        return err_new(ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not supported");
+    return NULL;
+}
+
+static struct err *plan_linux(struct container *c)
+{
+    const struct oci_linux *l = c->config->linux_;
+    if (!l)
+        return err_new(ERR_INVALID, "linux: absent");
+    TRY(refuse(l));
+    TRY(namespaces_plan(l, &c->ns));
+    c->userns = c->ns.within & CLONE_NEWUSER;
+    TRY(device_rules_table(c->arena, l->resources, &c->devices));
+    TRY(cgroups_path(c->arena, l->cgroups_path, c->opts->id, &c->cgroup));
+    TRY(sysctl_check(&l->sysctl, c->ns.within));
+    if (l->rootfs_propagation && *l->rootfs_propagation) {
+        c->rootfs_propagation = mounts_propagation(l->rootfs_propagation);
+        if (!c->rootfs_propagation)
+            return err_new(ERR_INVALID, "linux.rootfsPropagation: unknown \"%s\"", l->rootfs_propagation);
+    }
+    if ((c->config->hostname || c->config->domainname) && !(c->ns.within & CLONE_NEWUTS))
+        return err_new(ERR_INVALID, "hostname: needs a uts namespace of the container's own");
+    return NULL;
+}
+
+static struct err *plan_terminal(struct container *c)
+{
+    const struct container_options *o = c->opts;
+    if (!c->process.terminal && o->console_socket)
+        return err_new(ERR_INVALID, "--console-socket: process.terminal is not true");
+    if (c->process.terminal && !o->console_socket && (o->detach || o->wait_for_start))
+        return err_new(
+            ERR_INVALID, "process.terminal: needs --console-socket when nobody stays with the container");
+    c->foreground_tty = c->process.terminal && !o->console_socket;
+    return NULL;
+}
+
+static struct err *plan_preserve(struct container *c)
+{
+    const char *listen = getenv("LISTEN_FDS");
+    long n = listen ? strtol(listen, NULL, 10) : 0;
+    if (n < 0 || n > 1000 || c->opts->preserve_fds < 0 || c->opts->preserve_fds > 1000)
+        return err_new(ERR_INVALID, "--preserve-fds: must be 0 to 1000");
+    c->preserve = (int)(n + c->opts->preserve_fds);
+    if (n) {
+        process_setenv(&c->process, c->arena, "LISTEN_FDS", listen);
+        process_setenv(&c->process, c->arena, "LISTEN_PID", "1");
+    }
+    for (int fd = 3; fd < 3 + c->preserve; fd++)
+        if (fcntl(fd, F_GETFD) < 0)
+            return err_sys(errno, "--preserve-fds: descriptor %d", fd);
+    return NULL;
+}
+
+static struct err *plan_rootfs(struct container *c)
+{
+    const struct oci_root *r = c->config->root;
+    if (!r)
+        return err_new(ERR_INVALID, "root: absent");
+    const char *path = r->path[0] == '/' ? r->path : arena_printf(c->arena, "%s/%s", c->bundle, r->path);
+    struct stat st;
+    if (stat(path, &st) < 0)
+        return err_sys(errno, "root.path: %s", path);
+    if (!S_ISDIR(st.st_mode))
+        return err_new(ERR_INVALID, "root.path: %s: not a directory", path);
+    c->rootfs = path;
+    return NULL;
+}
+
+struct err *container_plan(struct arena *a, const struct container_options *o, struct container *ret)
+{
+    struct container c = {
+        .arena = a, .opts = o, .root = -1, .dir = -1, .rootfs_tree = -1, .console = -1, .listen = -1};
+    TRY(absolute(a, o->bundle ? o->bundle : ".", &c.bundle));
+    TRY(read_config(a, c.bundle, &c.config));
+    TRY(check_version(c.config->oci_version));
+    TRY(process_plan(a, c.config->process, &c.process));
+    if (c.process.unknown_cap)
+        report_warning("process.capabilities: \"%s\" is unknown here and left out", c.process.unknown_cap);
+    TRY(plan_linux(&c));
+    TRY(mounts_plan(a, c.config, c.bundle, &c.mounts));
+    TRY(plan_terminal(&c));
+    TRY(plan_preserve(&c));
+    TRY(plan_rootfs(&c));
+    *ret = c;
+    return NULL;
+}

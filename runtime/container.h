@@ -1,0 +1,50 @@
+/*
+ * One container on its way into being: everything that is decided before the first process is cloned, and the
+ * descriptors that it is decided with. Init is a fork of the runtime and reads the same struct.
+ */
+#ifndef WHERRY_RUNTIME_CONTAINER_H
+#define WHERRY_RUNTIME_CONTAINER_H
+
+#include "lib/api/oci.h"
+#include "runtime/cgroups.h"
+#include "runtime/device_rules.h"
+#include "runtime/mounts.h"
+#include "runtime/namespaces.h"
+#include "runtime/process.h"
+#include "runtime/resources.h"
+#include "runtime/verbs.h"
+
+struct container_options {
+    const char *id, *bundle, *console_socket, *pid_file;
+    bool no_pivot, no_new_keyring, detach, keep;
+    int64_t preserve_fds;
+    bool wait_for_start; /* create, not run */
+};
+
+struct container {
+    struct arena *arena;
+    const struct container_options *opts;
+    const struct oci_config *config;
+    const char *bundle, *rootfs; /* absolute */
+    const char *cgroup;
+    struct ns_plan ns;
+    struct mount_list mounts;
+    struct process_plan process;
+    struct device_table devices;
+    uint64_t rootfs_propagation;
+    bool userns;         /* it has one that is not ours, made or joined */
+    bool foreground_tty; /* a terminal that we relay ourselves */
+
+    /* from launch.c, for init */
+    int root, dir;   /* ROOT, ROOT/ID */
+    int rootfs_tree; /* opened before a user namespace is entered; -1: init does it */
+    int console;     /* socket that wants the terminal's master; -1 */
+    int listen;      /* start.sock; -1: the start comes over the sync socket */
+    int preserve;    /* descriptors from 3 on that the process keeps */
+};
+
+/* Reads and checks bundle/config.json, and plans. Nothing is changed. */
+struct err *container_plan(struct arena *a, const struct container_options *o, struct container *ret)
+    __attribute__((warn_unused_result));
+
+#endif

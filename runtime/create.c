@@ -1,0 +1,42 @@
+/* create and run share their options; `create` leaves an init that waits for `start`. */
+#include "runtime/create.h"
+#include "lib/mem.h"
+#include "runtime/launch.h"
+#include "runtime/verbs.h"
+
+struct err *create_parse(
+    struct create_args *c, const char *usage, const char *about, bool run, int argc, char **argv)
+{
+    struct container_options *o = &c->opts;
+    const struct arg_option options[] = {
+        {"bundle", 'b', ARG_STR, &o->bundle, "DIR", "folder with config.json (the current one)"},
+        {"console-socket", 0, ARG_STR, &o->console_socket, "PATH",
+            "unix socket that gets the terminal's master"},
+        {"pid-file", 0, ARG_STR, &o->pid_file, "FILE", "where to write init's pid"},
+        {"no-pivot", 0, ARG_FLAG, &o->no_pivot, NULL, "move the rootfs to / instead of pivot_root"},
+        {"no-new-keyring", 0, ARG_FLAG, &o->no_new_keyring, NULL, "keep the caller's session keyring"},
+        {"preserve-fds", 0, ARG_INT, &o->preserve_fds, "N", "pass N more descriptors, from 3 on"},
+        {"no-subreaper", 0, ARG_FLAG, &c->ignored, NULL, "accepted: nothing is reparented to us"},
+        {run ? "detach" : NULL, 'd', ARG_FLAG, &o->detach, NULL, "do not stay with the container"},
+        {"keep", 0, ARG_FLAG, &o->keep, NULL, "do not delete it when it ends"},
+        {NULL},
+    };
+    struct arg_spec spec = {.usage = usage, .about = about, .options = options, .min = 1, .max = 1};
+    char **operands;
+    int n;
+    TRY(args_parse(&spec, argc, argv, &operands, &n));
+    o->id = operands[0];
+    return NULL;
+}
+
+struct err *verb_create(const struct globals *g, int argc, char **argv, int *ret_status)
+{
+    struct create_args c = {.opts.wait_for_start = true};
+    auto_arena *a = arena_new();
+    struct launch l;
+    TRY(create_parse(&c, "wherry-runtime create [options] ID", "Makes a container that waits for `start`.",
+        false, argc, argv));
+    TRY(launch_create(g, &c.opts, a, &l));
+    *ret_status = 0;
+    return NULL;
+}

@@ -1,0 +1,225 @@
+/* See filter.h: profile to program. The cache is in filter_cache.c. */
+#include "runtime/filter.h"
+#include "lib/mem.h"
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define PROGRAM_MAX (32768 * sizeof(struct sock_filter))
+
+struct name_value {
+    const char *name;
+    uint32_t value;
+};
+
+static const struct name_value actions[] = {
+    {"SCMP_ACT_KILL", SCMP_ACT_KILL_THREAD},
+    {"SCMP_ACT_KILL_PROCESS", SCMP_ACT_KILL_PROCESS},
+    {"SCMP_ACT_KILL_THREAD", SCMP_ACT_KILL_THREAD},
+    {"SCMP_ACT_TRAP", SCMP_ACT_TRAP},
+    {"SCMP_ACT_ERRNO", SCMP_ACT_ERRNO(0)},
+    {"SCMP_ACT_TRACE", SCMP_ACT_TRACE(0)},
+    {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
+    {"SCMP_ACT_LOG", SCMP_ACT_LOG},
+};
+static const struct name_value operators[] = {
+    {"SCMP_CMP_NE", SCMP_CMP_NE},
+    {"SCMP_CMP_LT", SCMP_CMP_LT},
+    {"SCMP_CMP_LE", SCMP_CMP_LE},
+    {"SCMP_CMP_EQ", SCMP_CMP_EQ},
+    {"SCMP_CMP_GE", SCMP_CMP_GE},
+    {"SCMP_CMP_GT", SCMP_CMP_GT},
+    {"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
+};
+static const struct name_value archs[] = {
+    {"SCMP_ARCH_X86", SCMP_ARCH_X86},
+    {"SCMP_ARCH_X86_64", SCMP_ARCH_X86_64},
+    {"SCMP_ARCH_X32", SCMP_ARCH_X32},
+    {"SCMP_ARCH_ARM", SCMP_ARCH_ARM},
+    {"SCMP_ARCH_AARCH64", SCMP_ARCH_AARCH64},
+    {"SCMP_ARCH_MIPS", SCMP_ARCH_MIPS},
+    {"SCMP_ARCH_MIPS64", SCMP_ARCH_MIPS64},
+    {"SCMP_ARCH_MIPS64N32", SCMP_ARCH_MIPS64N32},
+    {"SCMP_ARCH_MIPSEL", SCMP_ARCH_MIPSEL},
+    {"SCMP_ARCH_MIPSEL64", SCMP_ARCH_MIPSEL64},
+    {"SCMP_ARCH_MIPSEL64N32", SCMP_ARCH_MIPSEL64N32},
+    {"SCMP_ARCH_PPC", SCMP_ARCH_PPC},
+    {"SCMP_ARCH_PPC64", SCMP_ARCH_PPC64},
+    {"SCMP_ARCH_PPC64LE", SCMP_ARCH_PPC64LE},
+    {"SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64},
+    {"SCMP_ARCH_S390", SCMP_ARCH_S390},
+    {"SCMP_ARCH_S390X", SCMP_ARCH_S390X},
+};
+static const struct name_value flags[] = {
+    {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
+    {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
+    {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+};
+
+#define NAME_AT(table, i) ((i) < ARRAY_SIZE(table) ? (table)[i].name : NULL)
+const char *filter_action_name(size_t i)
+{
+    return NAME_AT(actions, i);
+}
+const char *filter_operator_name(size_t i)
+{
+    return NAME_AT(operators, i);
+}
+const char *filter_arch_name(size_t i)
+{
+    return NAME_AT(archs, i);
+}
+const char *filter_flag_name(size_t i)
+{
+    return NAME_AT(flags, i);
+}
+
+static const struct name_value *find(const struct name_value *t, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!strcmp(t[i].name, name))
+            return &t[i];
+    return NULL;
+}
+#define FIND(table, name) find(table, ARRAY_SIZE(table), name)
+
+static struct err *action_of(const char *name, struct opt_int errno_ret, int64_t fallback, uint32_t *ret)
+{
+    const struct name_value *v = FIND(actions, name);
+    if (!v && !strcmp(name, "SCMP_ACT_NOTIFY"))
+        return err_new(ERR_UNSUPPORTED, "SCMP_ACT_NOTIFY is not supported");
+    if (!v)
+        return err_new(ERR_INVALID, "unknown action \"%s\"", name);
+    *ret = v->value;
+    if (v->value == SCMP_ACT_ERRNO(0) || v->value == SCMP_ACT_TRACE(0))
+        *ret |= (uint32_t)opt_int_or(errno_ret, fallback) & 0xffff;
+    else if (errno_ret.set)
+        return err_new(ERR_INVALID, "errnoRet: only for SCMP_ACT_ERRNO and SCMP_ACT_TRACE, not %s", name);
+    return NULL;
+}
+
+static struct err *plan_args(const struct oci_seccomp_rule *r, struct scmp_arg_cmp *out, bool *ret_repeated)
+{
+    unsigned seen = 0;
+    *ret_repeated = false;
+    for (size_t i = 0; i < r->args.n; i++) {
+        const struct oci_seccomp_arg *arg = &r->args.v[i];
+        const struct name_value *op = FIND(operators, arg->op);
+        uint64_t value = 0, two = 0;
+        if (!op)
+            return err_new(ERR_INVALID, "args[%zu].op: unknown \"%s\"", i, arg->op);
+        if (!oci_u64(arg->value, &value))
+            return err_new(ERR_INVALID, "args[%zu].value: not an unsigned number", i);
+        if (arg->value_two && !oci_u64(arg->value_two, &two))
+            return err_new(ERR_INVALID, "args[%zu].valueTwo: not an unsigned number", i);
+        unsigned index = (unsigned)opt_int_or(arg->index, 0);
+        *ret_repeated |= seen >> index & 1;
+        seen |= 1U << index;
+        out[i] = (struct scmp_arg_cmp){
+            .arg = index, .op = (enum scmp_compare)op->value, .datum_a = value, .datum_b = two};
+    }
+    return NULL;
+}
+
+static struct err *add_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const char *name,
+    const struct scmp_arg_cmp *args, size_t n, bool repeated)
+{
+    int rc = 0;
+    if (!repeated)
+        rc = seccomp_rule_add_array(ctx, action, nr, (unsigned)n, args);
+    else /* one argument compared twice means "or": a rule each, as runc has it */
+        for (size_t i = 0; i < n && rc >= 0; i++)
+            rc = seccomp_rule_add_array(ctx, action, nr, 1, &args[i]);
+    /* a rule for a system call that an architecture lacks is no loss */
+    return rc < 0 && rc != -EDOM && rc != -EEXIST ? err_sys(-rc, "rule for %s", name) : NULL;
+}
+
+static struct err *add_rules(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t standard)
+{
+    for (size_t i = 0; i < s->syscalls.n; i++) {
+        const struct oci_seccomp_rule *r = &s->syscalls.v[i];
+        uint32_t action;
+        struct scmp_arg_cmp args[32];
+        bool repeated;
+        if (r->args.n > ARRAY_SIZE(args))
+            return err_new(ERR_LIMIT, "syscalls[%zu].args: more than %zu", i, ARRAY_SIZE(args));
+        TRY_WRAP(action_of(r->action, r->errno_ret, EPERM, &action), "syscalls[%zu]", i);
+        TRY_WRAP(plan_args(r, args, &repeated), "syscalls[%zu]", i);
+        if (action == standard)
+            continue;
+        for (size_t j = 0; j < r->names.n; j++) {
+            int nr = seccomp_syscall_resolve_name(r->names.v[j]);
+            if (nr == __NR_SCMP_ERROR)
+                continue; /* newer than libseccomp: the default action is what it gets */
+            TRY_WRAP(add_rule(ctx, action, nr, r->names.v[j], args, r->args.n, repeated), "syscalls[%zu]", i);
+        }
+    }
+    return NULL;
+}
+
+static struct err *add_archs(scmp_filter_ctx ctx, const struct oci_seccomp *s)
+{
+    for (size_t i = 0; i < s->architectures.n; i++) {
+        const struct name_value *v = FIND(archs, s->architectures.v[i]);
+        if (!v)
+            return err_new(ERR_INVALID, "architectures[%zu]: unknown \"%s\"", i, s->architectures.v[i]);
+        int rc = seccomp_arch_add(ctx, v->value);
+        if (rc < 0 && rc != -EEXIST)
+            return err_sys(-rc, "architectures[%zu]", i);
+    }
+    return NULL;
+}
+
+static struct err *export(scmp_filter_ctx ctx, struct arena *a, struct process_filter *ret)
+{
+    auto_close fd = memfd_create("seccomp", MFD_CLOEXEC);
+    if (fd < 0)
+        return err_sys(errno, "memfd");
+    int rc = seccomp_export_bpf(ctx, fd);
+    if (rc < 0)
+        return err_sys(-rc, "export the filter");
+    off_t size = lseek(fd, 0, SEEK_END);
+    if (size <= 0 || (size_t)size > PROGRAM_MAX)
+        return err_new(ERR_LIMIT, "the filter has %lld bytes", (long long)size);
+    ret->v = arena_alloc(a, (size_t)size);
+    if (pread(fd, ret->v, (size_t)size, 0) != size)
+        return err_sys(errno, "read the filter");
+    ret->n = (unsigned short)((size_t)size / sizeof(struct sock_filter));
+    return NULL;
+}
+
+static struct err *compile(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t standard)
+{
+    TRY(add_archs(ctx, s));
+    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
+    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree; older libraries: as it was */
+    return add_rules(ctx, s, standard);
+}
+
+struct err *filter_compile(struct arena *a, const struct oci_seccomp *s, struct process_filter *ret)
+{
+    struct process_filter f = {0};
+    uint32_t standard;
+    TRY_WRAP(action_of(s->default_action, s->default_errno_ret, EPERM, &standard), "defaultAction");
+    if (s->listener_path && *s->listener_path)
+        return err_new(ERR_UNSUPPORTED, "listenerPath: notification is not supported");
+    for (size_t i = 0; i < s->flags.n; i++) {
+        const struct name_value *v = FIND(flags, s->flags.v[i]);
+        if (!v)
+            return err_new(ERR_INVALID, "flags[%zu]: unknown \"%s\"", i, s->flags.v[i]);
+        f.flags |= v->value & ~(unsigned)SECCOMP_FILTER_FLAG_TSYNC; /* there is one thread */
+    }
+    scmp_filter_ctx ctx = seccomp_init(standard);
+    if (!ctx)
+        return err_new(ERR_SYSTEM, "libseccomp refused the default action");
+    struct err *e = compile(ctx, s, standard);
+    if (!e)
+        e = export(ctx, a, &f);
+    seccomp_release(ctx);
+    if (!e)
+        *ret = f;
+    return e;
+}

@@ -1,0 +1,75 @@
+/* See foreground.h. */
+#include "runtime/foreground.h"
+#include "lib/mem.h"
+#include "runtime/console.h"
+#include "runtime/relay.h"
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct err *foreground_begin(struct foreground *f)
+{
+    sigset_t all;
+    sigfillset(&all);
+    int except[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
+    for (size_t i = 0; i < ARRAY_SIZE(except); i++)
+        sigdelset(&all, except[i]);
+    if (sigprocmask(SIG_BLOCK, &all, NULL) < 0)
+        return err_sys(errno, "block signals");
+    f->signals = signalfd(-1, &all, SFD_CLOEXEC | SFD_NONBLOCK);
+    return f->signals < 0 ? err_sys(errno, "signalfd") : NULL;
+}
+
+static void forward(struct foreground *f, pid_t pid, struct relay *r)
+{
+    for (struct signalfd_siginfo s; read(f->signals, &s, sizeof(s)) == sizeof(s);) {
+        if (s.ssi_signo == SIGWINCH && r)
+            relay_resize(r);
+        else if (s.ssi_signo != SIGCHLD && s.ssi_signo != SIGPIPE && s.ssi_signo != SIGURG)
+            kill(pid, (int)s.ssi_signo);
+    }
+}
+
+static struct err *loop(struct foreground *f, pid_t pid, int pidfd, struct relay *r)
+{
+    for (;;) {
+        struct pollfd p[2 + RELAY_FDS] = {
+            {.fd = pidfd, .events = POLLIN}, {.fd = f->signals, .events = POLLIN}};
+        nfds_t n = 2;
+        if (r)
+            n += relay_want(r, p + 2);
+        if (poll(p, n, -1) < 0 && errno != EINTR)
+            return err_sys(errno, "poll");
+        if (p[1].revents)
+            forward(f, pid, r);
+        if (r)
+            relay_move(r, p + 2);
+        if (p[0].revents)
+            return NULL;
+    }
+}
+
+static struct err *with_terminal(struct foreground *f, pid_t pid, int pidfd, int console)
+{
+    struct relay r;
+    auto_close master = -1;
+    TRY(console_receive(console, &master));
+    TRY(relay_begin(&r, master));
+    struct err *e = loop(f, pid, pidfd, &r);
+    relay_end(&r);
+    return e;
+}
+
+struct err *foreground_stay(struct foreground *f, pid_t pid, int pidfd, int console, int *ret_status)
+{
+    int status;
+    TRY(console >= 0 ? with_terminal(f, pid, pidfd, console) : loop(f, pid, pidfd, NULL));
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return err_sys(errno, "wait for process %d", (int)pid);
+    *ret_status = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    return NULL;
+}

@@ -1,0 +1,19 @@
+/* Staying with a process: signals go on to it, a terminal is relayed, its end is reported. For run and exec.
+ */
+#ifndef WHERRY_RUNTIME_FOREGROUND_H
+#define WHERRY_RUNTIME_FOREGROUND_H
+
+#include "lib/err.h"
+#include <sys/types.h>
+
+struct foreground {
+    int signals; /* signalfd */
+};
+
+/* Before the clone: from now on signals wait. */
+struct err *foreground_begin(struct foreground *f) __attribute__((warn_unused_result));
+/* console: the socket that the terminal's master comes out of, -1: none. *ret_status as a shell has it. */
+struct err *foreground_stay(struct foreground *f, pid_t pid, int pidfd, int console, int *ret_status)
+    __attribute__((warn_unused_result));
+
+#endif

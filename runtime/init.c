@@ -1,0 +1,374 @@
+/*
+ * Init: what a cloned copy of the runtime does to become the container's process. Order is the program here.
+ *
+ * What arrives: the plan (struct container), by the fork; a socket to the runtime (sync.h). What leaves:
+ * either the container's program, or a message with the error. Called by launch.c only.
+ *
+ * 1. Namespaces. The clone made the new ones; those given by path are entered (unless a helper did before the
+ *    clone, which a user or pid namespace asks for). In a new user namespace, init has no identity until the
+ *    runtime has written its maps; then it becomes root there.
+ * 2. What belongs to a namespace and needs nothing else: names, sysctls (through a procfs of our own), the
+ * time offsets, for which a time namespace is made here and then entered, since a clone would close it.
+ * 3. Hooks that stand outside (prestart, createRuntime), while the runtime has init wait.
+ * 4. The tree. First nothing more may propagate to the host. The rootfs is a copy of its mount tree, put on
+ * top of
+ *    "/"; all that follows is relative to its descriptor. Mounts in their order; the first that shows cgroups
+ * waits for them, which the runtime has been making meanwhile on another processor.
+ * 5. Cgroups: init moves itself by writing to the files that came over the socket (cgroups.h says why), and
+ * only then makes the cgroup namespace, whose root is where its maker stands.
+ * 6. Devices, the working directory, the terminal; hooks inside (createContainer); masked and read-only
+ * paths; the rootfs itself read-only. Then pivot_root, and the host's mounts are gone.
+ * 7. Every descriptor that is not the program's or the socket is closed: from here on nothing of the host can
+ * be reached through this process, and it was never open to be looked into (PR_SET_DUMPABLE).
+ * 8. The process: limits, scheduling, ids, capabilities, directory, and its file, looked up as the user that
+ * it is. Whatever can fail by the user's fault has failed by now, in `create`.
+ * 9. READY. Then wait: for `start` on a listening socket (created containers outlive the runtime), or for the
+ *    runtime itself (run).
+ * 10. Hooks (startContainer), the seccomp filter as late as it may be, execve. The socket closes at the exec,
+ * which tells success; or carries the reason why not.
+ *
+ * /proc/self/exe. Until the exec, this process is the runtime's binary, on the host's file system
+ * (CVE-2019-5736: a container that gets hold of it can write to it). A copy of the binary for each start, or
+ * a second exec through a read-only mount, would cost a third of the whole. What is done is in seal.c.
+ */
+#include "runtime/init.h"
+#include "lib/file.h"
+#include "lib/mem.h"
+#include "runtime/console.h"
+#include "runtime/devices.h"
+#include "runtime/hooks.h"
+#include "runtime/rootfs.h"
+#include "runtime/sync.h"
+#include "runtime/sysctl.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/close_range.h>
+#include <linux/keyctl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/personality.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+
+struct init {
+    struct container *c;
+    const struct oci_linux *l;
+    int sync;
+    int root; /* the rootfs; -1 once pivoted */
+    bool in_cgroups;
+    pid_t outer_pid;  /* as the host counts */
+    const char *path; /* of the program */
+    int slave;
+};
+
+static void warn(void *arg, const char *name)
+{
+    struct init *in = arg;
+    char text[200];
+    snprintf(
+        text, sizeof(text), "process.rlimits: %s cannot be raised so far without CAP_SYS_RESOURCE", name);
+    err_free(sync_send(in->sync, SYNC_WARN, text, NULL, 0));
+}
+
+/* --- 1, 2: namespaces and what belongs to them */
+
+static struct err *become_root(struct init *in)
+{
+    struct sync_message m;
+    TRY(sync_send(in->sync, SYNC_MAPS, NULL, NULL, 0));
+    TRY(sync_expect(in->sync, SYNC_DONE, &m));
+    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
+        return err_sys(errno, "become root of the user namespace");
+    if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
+        return err_sys(errno, "setgroups");
+    return NULL;
+}
+
+static struct err *write_offset(int fd, const char *clock, const struct oci_time_offset *o)
+{
+    char line[96];
+    if (!o)
+        return NULL;
+    int n = snprintf(line, sizeof(line), "%s %lld %lld", clock, (long long)opt_int_or(o->secs, 0),
+        (long long)opt_int_or(o->nanosecs, 0));
+    return write(fd, line, (size_t)n) < 0 ? err_sys(errno, "linux.timeOffsets.%s", clock) : NULL;
+}
+
+static struct err *enter_time(struct init *in)
+{
+    if (!(in->c->ns.make & CLONE_NEWTIME))
+        return NULL;
+    if (unshare(CLONE_NEWTIME) < 0)
+        return err_sys(errno, "make a time namespace");
+    const struct oci_time_offsets *o = in->l->time_offsets;
+    if (o) {
+        auto_close fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
+        if (fd < 0)
+            return err_sys(errno, "open timens_offsets");
+        TRY(write_offset(fd, "monotonic", o->monotonic));
+        TRY(write_offset(fd, "boottime", o->boottime));
+    }
+    auto_close ns = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+    if (ns < 0 || setns(ns, CLONE_NEWTIME) < 0)
+        return err_sys(errno, "enter the time namespace");
+    return NULL;
+}
+
+static struct err *set_names(const struct oci_config *c)
+{
+    if (c->hostname && sethostname(c->hostname, strlen(c->hostname)) < 0)
+        return err_sys(errno, "hostname: \"%s\"", c->hostname);
+    if (c->domainname && setdomainname(c->domainname, strlen(c->domainname)) < 0)
+        return err_sys(errno, "domainname: \"%s\"", c->domainname);
+    return NULL;
+}
+
+static struct err *join_keyring(const struct container *c)
+{
+    if (c->opts->no_new_keyring)
+        return NULL;
+    char name[300];
+    snprintf(name, sizeof(name), "_ses.%s", c->opts->id);
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) < 0 && errno != ENOSYS && errno != EPERM)
+        return err_sys(errno, "session keyring (--no-new-keyring does without)");
+    return NULL;
+}
+
+static struct err *enter_namespaces(struct init *in, bool joined)
+{
+    if (!joined)
+        TRY(namespaces_join(&in->c->ns, in->c->ns.within));
+    if (in->c->ns.make & CLONE_NEWUSER)
+        TRY(become_root(in));
+    else if (in->c->userns && (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0))
+        return err_sys(errno, "become root of the user namespace");
+    /* ids change what may be looked into: said again */
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return err_sys(errno, "PR_SET_DUMPABLE");
+    TRY(join_keyring(in->c));
+    TRY(set_names(in->c->config));
+    TRY(enter_time(in));
+    return sysctl_write(&in->l->sysctl);
+}
+
+/* --- 3, 6, 10: hooks */
+
+static struct err *outer_hooks(struct init *in)
+{
+    const struct oci_hooks *h = in->c->config->hooks;
+    if (!h || (!h->prestart.n && !h->create_runtime.n))
+        return NULL;
+    struct sync_message m;
+    TRY(sync_send(in->sync, SYNC_HOOKS, NULL, NULL, 0));
+    return sync_expect(in->sync, SYNC_DONE, &m);
+}
+
+static struct err *inner_hooks(
+    struct init *in, const char *name, const struct oci_hook_list *l, const char *status)
+{
+    struct oci_state s = {.oci_version = OCI_VERSION,
+        .id = in->c->opts->id,
+        .status = status,
+        .pid = {true, in->outer_pid},
+        .bundle = in->c->bundle,
+        .annotations = in->c->config->annotations};
+    return hooks_run(name, l, &s);
+}
+
+/* --- 5: cgroups */
+
+static struct err *enter_cgroups(struct init *in)
+{
+    struct sync_message m;
+    if (in->in_cgroups)
+        return NULL;
+    TRY(sync_expect(in->sync, SYNC_CGROUPS, &m));
+    in->outer_pid = atoi(m.text);
+    TRY(cgroups_enter(m.fds, m.n_fds));
+    in->in_cgroups = true;
+    if (in->c->ns.make & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
+        return err_sys(errno, "make a cgroup namespace");
+    return NULL;
+}
+
+/* --- 4, 6: the tree */
+
+static struct err *make_tree(struct init *in)
+{
+    struct container *c = in->c;
+    TRY(rootfs_detach_propagation(c->rootfs_propagation));
+    if (c->rootfs_tree < 0)
+        TRY_WRAP(rootfs_tree(c->rootfs, true, &c->rootfs_tree), "root.path");
+    in->root = c->rootfs_tree;
+    TRY(rootfs_attach(in->root));
+    for (size_t i = 0; i < c->mounts.n; i++) {
+        if (c->mounts.v[i].kind == MOUNT_CGROUP)
+            TRY(enter_cgroups(in));
+        TRY_WRAP(rootfs_mount(in->root, &c->mounts.v[i], c->cgroup), "mounts[%zu]", i);
+    }
+    return enter_cgroups(in);
+}
+
+static struct err *make_cwd(const struct init *in)
+{
+    if (!strcmp(in->c->process.cwd, "/"))
+        return NULL;
+    auto_close dir = -1;
+    /* what cannot be made here shows when it is entered, as the user */
+    err_free(file_mkdirs_in_root(in->root, in->c->process.cwd, 0755, &dir));
+    return NULL;
+}
+
+static struct err *make_console(struct init *in)
+{
+    if (!in->c->process.terminal)
+        return NULL;
+    TRY_WRAP(console_make(in->root, in->c->console, &in->c->process, &in->slave), "process.terminal");
+    return devices_console(in->root, in->slave);
+}
+
+static struct err *finish_tree(struct init *in)
+{
+    struct container *c = in->c;
+    TRY(devices_make(in->root, in->l, &c->mounts, c->userns));
+    TRY(make_cwd(in));
+    TRY(make_console(in));
+    if (c->config->hooks)
+        TRY(inner_hooks(in, "createContainer", &c->config->hooks->create_container, "creating"));
+    TRY(rootfs_readonly_paths(in->root, &in->l->readonly_paths));
+    TRY(rootfs_mask(in->root, &in->l->masked_paths));
+    if (opt_bool_or(c->config->root->readonly, false))
+        TRY(rootfs_readonly(in->root));
+    bool shared = c->rootfs_propagation & MS_SHARED;
+    TRY(rootfs_pivot(in->root, c->opts->no_pivot, shared));
+    if (c->rootfs_propagation && mount(NULL, "/", NULL, c->rootfs_propagation, NULL) < 0)
+        return err_sys(errno, "linux.rootfsPropagation");
+    return NULL;
+}
+
+/* --- 7: descriptors */
+
+/* Keeps stdio, what is preserved for the program, and the two sockets, which move right behind those. */
+static struct err *close_descriptors(struct init *in)
+{
+    int first = 3 + in->c->preserve, *keep[] = {&in->sync, &in->c->listen}, n = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
+        if (*keep[i] < 0)
+            continue;
+        int high = fcntl(*keep[i], F_DUPFD_CLOEXEC, first + 8);
+        if (high < 0)
+            return err_sys(errno, "move a descriptor");
+        *keep[i] = high;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
+        if (*keep[i] < 0)
+            continue;
+        if (dup3(*keep[i], first + n, O_CLOEXEC) < 0)
+            return err_sys(errno, "move a descriptor");
+        *keep[i] = first + n++;
+    }
+    in->root = in->slave = -1;
+    if (syscall(SYS_close_range, first + n, ~0U, 0) < 0)
+        return err_sys(errno, "close_range");
+    return NULL;
+}
+
+/* --- 8: the process */
+
+static struct err *set_personality(const struct oci_personality *p)
+{
+    if (!p)
+        return NULL;
+    unsigned long v = !strcmp(p->domain, "LINUX")     ? PER_LINUX
+                      : !strcmp(p->domain, "LINUX32") ? PER_LINUX32
+                                                      : ~0UL;
+    if (v == ~0UL)
+        return err_new(ERR_INVALID, "linux.personality.domain: unknown \"%s\"", p->domain);
+    if (p->flags.n)
+        return err_new(ERR_INVALID, "linux.personality.flags: none are known");
+    return personality(v) < 0 ? err_sys(errno, "linux.personality") : NULL;
+}
+
+static struct err *become_process(struct init *in)
+{
+    struct process_plan *p = &in->c->process;
+    TRY(set_personality(in->l->personality));
+    TRY(process_scheduling(p));
+    TRY(process_rlimits(p, warn, in));
+    process_home(p, in->c->arena);
+    umask(022);
+    TRY(process_identity(p));
+    TRY(process_chdir(p));
+    return err_wrap(process_find(p, in->c->arena, &in->path), "unable to start container process");
+}
+
+/* --- 9, 10: the start */
+
+/* A connection that ends without a word was somebody looking whether we still wait. */
+static struct err *await_start(struct init *in)
+{
+    struct sync_message m;
+    if (in->c->listen < 0)
+        return sync_expect(in->sync, SYNC_GO, &m);
+    close(in->sync);
+    in->sync = -1;
+    for (;;) {
+        int fd = accept4(in->c->listen, NULL, NULL, SOCK_CLOEXEC), end = 1;
+        if (fd < 0 && errno != EINTR && errno != ECONNABORTED)
+            return err_sys(errno, "accept the start");
+        if (fd < 0)
+            continue;
+        err_free(sync_recv(fd, &m, &end));
+        if (!end && m.kind == SYNC_GO) {
+            in->sync = fd;
+            close(in->c->listen);
+            return NULL;
+        }
+        close(fd);
+    }
+}
+
+static struct err *run_program(struct init *in)
+{
+    if (in->c->config->hooks)
+        TRY(inner_hooks(in, "startContainer", &in->c->config->hooks->start_container, "created"));
+    TRY(process_install_filter(&in->c->process));
+    return err_wrap(process_exec(&in->c->process, in->path), "unable to start container process");
+}
+
+static struct err *steps(struct init *in, bool joined)
+{
+    umask(0);
+    if (setsid() < 0)
+        return err_sys(errno, "setsid");
+    TRY(enter_namespaces(in, joined));
+    TRY(outer_hooks(in));
+    TRY(make_tree(in));
+    TRY(finish_tree(in));
+    TRY(close_descriptors(in));
+    TRY(become_process(in));
+    TRY(sync_send(in->sync, SYNC_READY, NULL, NULL, 0));
+    TRY(await_start(in));
+    return run_program(in);
+}
+
+void init_main(struct container *c, int sync, bool joined)
+{
+    struct init in = {.c = c, .l = c->config->linux_, .sync = sync, .root = -1, .slave = -1};
+    struct err *e = steps(&in, joined);
+    if (in.sync >= 0)
+        err_free(sync_send_error(in.sync, e));
+    _exit(1);
+}

@@ -1,0 +1,306 @@
+/*
+ * See launch.h. Around the clone everything is done beside init, not before it: cgroups are made and limits
+ * written while init mounts; init waits for them only where it needs them. Before the clone stands what a
+ * crash must not lose (the record names the cgroup) and what init must be born with (its cgroup2, the
+ * filter).
+ */
+#include "runtime/launch.h"
+#include "lib/clock.h"
+#include "lib/file.h"
+#include "lib/mem.h"
+#include "runtime/clone.h"
+#include "runtime/console.h"
+#include "runtime/filter.h"
+#include "runtime/hooks.h"
+#include "runtime/idmap.h"
+#include "runtime/report.h"
+#include "runtime/rootfs.h"
+#include "runtime/sync.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* --- the record */
+
+static void fill_record(struct launch *l)
+{
+    struct container *c = &l->c;
+    struct record *r = &l->record;
+    char now[CLOCK_TEXT];
+    clock_rfc3339_nano(clock_now_ns(), now);
+    *r = (struct record){.id = c->opts->id,
+        .bundle = c->bundle,
+        .rootfs = c->rootfs,
+        .created = arena_strdup(c->arena, now),
+        .cgroup = c->cgroup,
+        .process = c->config->process,
+        .annotations = c->config->annotations,
+        .hooks = c->config->hooks};
+    r->namespaces.v = arena_array(c->arena, 8, sizeof(*r->namespaces.v));
+    for (const struct ns_kind *k = ns_kinds; k->name; k++)
+        if (c->ns.within & k->flag)
+            r->namespaces.v[r->namespaces.n++] = k->name;
+}
+
+static struct err *listen_for_start(struct container *c)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    auto_close fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" RECORD_SOCKET, c->dir);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0 || listen(fd, 8) < 0)
+        return err_sys(errno, RECORD_SOCKET);
+    c->listen = take_fd(fd);
+    return NULL;
+}
+
+/* --- before the clone */
+
+static struct err *prepare_console(struct launch *l)
+{
+    struct container *c = &l->c;
+    if (c->opts->console_socket)
+        return console_connect(c->opts->console_socket, &c->console);
+    if (!c->foreground_tty)
+        return NULL;
+    int pair[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
+        return err_sys(errno, "socketpair");
+    l->console = pair[0];
+    c->console = pair[1];
+    return NULL;
+}
+
+static struct err *prepare(struct launch *l)
+{
+    struct container *c = &l->c;
+    fill_record(l);
+    TRY(record_save(c->dir, &l->record));
+    if (c->config->linux_->seccomp)
+        TRY(filter_get(c->root, c->arena, c->config->linux_->seccomp, &c->process.filter));
+    if (c->opts->wait_for_start)
+        TRY(listen_for_start(c));
+    TRY(prepare_console(l));
+    TRY(namespaces_open(&c->ns));
+    if (c->userns) {
+        TRY_WRAP(rootfs_tree(c->rootfs, true, &c->rootfs_tree), "root.path");
+        TRY(rootfs_open_sources(&c->mounts));
+    }
+    TRY(cgroups_open(&l->cgroups));
+    struct cgroups_hierarchy *h = cgroups_unified(&l->cgroups);
+    return h ? cgroups_make(h, c->cgroup) : NULL;
+}
+
+/* --- beside init */
+
+static struct err *make_cgroups(struct launch *l)
+{
+    struct container *c = &l->c;
+    struct cgroups *g = &l->cgroups;
+    const struct oci_resources *r = c->config->linux_->resources;
+    struct resource_writes writes;
+    for (int i = 0; i < g->n; i++)
+        if (g->at[i].dir < 0)
+            TRY(cgroups_make(&g->at[i], c->cgroup));
+    TRY(resources_plan(c->arena, r, cgroups_is_v2, g, &writes));
+    TRY(cgroups_limit(g, &writes));
+    return cgroups_devices(g, c->arena, &c->devices);
+}
+
+static struct err *hand_over_cgroups(struct launch *l)
+{
+    int fds[CGROUPS_MAX], n;
+    char pid[16];
+    TRY(make_cgroups(l));
+    TRY(cgroups_tasks(&l->cgroups, fds, &n));
+    snprintf(pid, sizeof(pid), "%d", (int)l->pid);
+    struct err *e = sync_send(l->sync, SYNC_CGROUPS, pid, fds, n);
+    while (n > 0)
+        close(fds[--n]);
+    return e;
+}
+
+static struct err *record_pid(struct launch *l)
+{
+    l->record.pid = (struct opt_int){true, l->pid};
+    l->record.start_time = (struct opt_int){true, (int64_t)record_start_time(l->pid)};
+    TRY(record_save(l->c.dir, &l->record));
+    if (l->c.process.filter.n)
+        TRY(record_save_filter(l->c.dir, &l->c.process.filter));
+    if (!l->c.opts->pid_file)
+        return NULL;
+    char text[16];
+    int n = snprintf(text, sizeof(text), "%d", (int)l->pid);
+    return err_wrap(
+        file_write_atomic(AT_FDCWD, l->c.opts->pid_file, text, (size_t)n, 0644, FILE_NO_FSYNC), "--pid-file");
+}
+
+static struct err *set_oom_score(const struct launch *l)
+{
+    struct opt_int adj = l->c.config->process->oom_score_adj;
+    if (!adj.set)
+        return NULL;
+    char path[64], text[16];
+    snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)l->pid);
+    snprintf(text, sizeof(text), "%lld", (long long)adj.v);
+    struct err *e = file_put(AT_FDCWD, path, text);
+    if (e && err_kind(e) == ERR_DENIED) { /* lowering it needs CAP_SYS_RESOURCE */
+        report_warning("process.oomScoreAdj: %s", err_message(e));
+        err_free(e);
+        return NULL;
+    }
+    return err_wrap(e, "process.oomScoreAdj");
+}
+
+static struct err *write_maps(const struct launch *l)
+{
+    const struct oci_linux *c = l->c.config->linux_;
+    const char *uids, *gids;
+    char path[64];
+    TRY(idmap_text(l->c.arena, "linux.uidMappings", c->uid_mappings.v, c->uid_mappings.n, &uids));
+    TRY(idmap_text(l->c.arena, "linux.gidMappings", c->gid_mappings.v, c->gid_mappings.n, &gids));
+    snprintf(path, sizeof(path), "/proc/%d", (int)l->pid);
+    auto_close proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (proc < 0)
+        return err_sys(errno, "open %s", path);
+    if (geteuid() != 0) /* without CAP_SETGID the kernel wants this first */
+        TRY(file_put(proc, "setgroups", "deny"));
+    TRY_WRAP(file_put(proc, "uid_map", uids), "linux.uidMappings");
+    return err_wrap(file_put(proc, "gid_map", gids), "linux.gidMappings");
+}
+
+static struct err *outer_hooks(struct launch *l)
+{
+    const struct oci_hooks *h = l->c.config->hooks;
+    struct oci_state s = record_state(&l->record, RECORD_CREATING);
+    s.pid = (struct opt_int){true, l->pid};
+    TRY(hooks_run("prestart", &h->prestart, &s));
+    return hooks_run("createRuntime", &h->create_runtime, &s);
+}
+
+/* init died without a word: how? */
+static struct err *silent_end(struct launch *l)
+{
+    int status;
+    kill(l->pid, SIGKILL);
+    if (waitpid(l->pid, &status, 0) != l->pid)
+        return err_new(ERR_SYSTEM, "init is gone");
+    l->pid = 0;
+    if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+        return err_new(ERR_SYSTEM, "init was killed by signal %d", WTERMSIG(status));
+    return err_new(
+        ERR_SYSTEM, "init ended without a word; was it killed, by a memory limit too small to start?");
+}
+
+static struct err *serve(struct launch *l, const struct sync_message *m)
+{
+    switch ((enum sync_kind)m->kind) {
+    case SYNC_WARN:
+        report_warning("%s", m->text);
+        return NULL;
+    case SYNC_MAPS:
+        TRY(write_maps(l));
+        return sync_send(l->sync, SYNC_DONE, NULL, NULL, 0);
+    case SYNC_HOOKS:
+        TRY(outer_hooks(l));
+        return sync_send(l->sync, SYNC_DONE, NULL, NULL, 0);
+    default:
+        return err_new(ERR_BUG, "init said '%c'", m->kind);
+    }
+}
+
+static struct err *await_ready(struct launch *l)
+{
+    for (struct sync_message m;;) {
+        int end;
+        TRY(sync_recv(l->sync, &m, &end));
+        if (end)
+            return silent_end(l);
+        if (m.kind == SYNC_READY)
+            return NULL;
+        TRY(serve(l, &m));
+    }
+}
+
+/* In a user namespace nothing goes on before the maps, and their writing needs nothing of the rest. */
+static struct err *await_maps(struct launch *l)
+{
+    struct sync_message m;
+    if (!(l->c.ns.make & CLONE_NEWUSER))
+        return NULL;
+    TRY(sync_expect(l->sync, SYNC_MAPS, &m));
+    return serve(l, &m);
+}
+
+static struct err *raise_init(struct launch *l)
+{
+    struct cgroups_hierarchy *h = cgroups_unified(&l->cgroups);
+    TRY(clone_init(&l->c, h ? h->dir : -1, &l->pid, &l->pidfd, &l->sync));
+    TRY(await_maps(l));
+    TRY(hand_over_cgroups(l));
+    TRY(record_pid(l));
+    TRY(set_oom_score(l));
+    return await_ready(l);
+}
+
+struct err *launch_create(
+    const struct globals *g, const struct container_options *o, struct arena *a, struct launch *l)
+{
+    *l = (struct launch){.pidfd = -1, .sync = -1, .console = -1};
+    TRY(record_check_id(o->id));
+    TRY(container_plan(a, o, &l->c));
+    l->c.arena = a;
+    TRY(record_root(g->root, true, &l->c.root));
+    TRY(record_new(l->c.root, o->id, &l->c.dir));
+    struct err *e = prepare(l);
+    if (!e)
+        e = raise_init(l);
+    if (e)
+        err_free(launch_destroy(l)); /* the first error is the one to tell */
+    return e;
+}
+
+struct err *launch_start(struct launch *l)
+{
+    struct sync_message m;
+    int end;
+    struct err *e = sync_send(l->sync, SYNC_GO, NULL, NULL, 0);
+    if (!e)
+        e = sync_recv(l->sync, &m, &end);
+    if (!e && !end)
+        e = err_new(ERR_BUG, "init said '%c' after its start", m.kind);
+    if (!e && l->c.config->hooks) {
+        struct oci_state s = record_state(&l->record, RECORD_RUNNING);
+        e = hooks_run("poststart", &l->c.config->hooks->poststart, &s);
+    }
+    if (e)
+        err_free(launch_destroy(l));
+    return e;
+}
+
+struct err *launch_destroy(struct launch *l)
+{
+    struct container *c = &l->c;
+    if (l->pid > 0) {
+        kill(l->pid, SIGKILL);
+        waitpid(l->pid, NULL, 0);
+    }
+    struct err *e = NULL;
+    if (l->cgroups.n) {
+        cgroups_lookup(&l->cgroups, c->cgroup);
+        if (l->pid >= 0 && !(c->ns.make & CLONE_NEWPID)) /* else the kernel has killed them with init */
+            e = cgroups_kill(&l->cgroups, c->cgroup);
+        if (!e)
+            e = cgroups_remove(&l->cgroups, c->cgroup);
+    }
+    if (c->opts->pid_file)
+        unlink(c->opts->pid_file);
+    return e ? e : record_remove(c->root, c->opts->id);
+}

@@ -1,0 +1,25 @@
+/* Making a container: the runtime's side, from the first folder to an init that is ready to start. */
+#ifndef WHERRY_RUNTIME_LAUNCH_H
+#define WHERRY_RUNTIME_LAUNCH_H
+
+#include "runtime/container.h"
+#include "runtime/record.h"
+
+struct launch {
+    struct container c;
+    struct cgroups cgroups;
+    struct record record;
+    pid_t pid;
+    int pidfd, sync;
+    int console; /* our end of a terminal that we relay; -1 */
+};
+
+/* Plans, makes, waits until init is ready. What fails has left nothing behind. */
+struct err *launch_create(const struct globals *g, const struct container_options *o, struct arena *a,
+    struct launch *l) __attribute__((warn_unused_result));
+/* Lets a container of `run` go, and runs the poststart hooks. On failure nothing is left of it. */
+struct err *launch_start(struct launch *l) __attribute__((warn_unused_result));
+/* Removes all that there is: processes, cgroups, folder. */
+struct err *launch_destroy(struct launch *l) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,43 @@
+/* run: create, start, and unless detached stay until it ends: signals go on to it, its status is ours. */
+#include "lib/mem.h"
+#include "runtime/create.h"
+#include "runtime/foreground.h"
+#include "runtime/hooks.h"
+#include "runtime/launch.h"
+#include "runtime/report.h"
+#include "runtime/verbs.h"
+
+static struct err *finish(struct launch *l)
+{
+    const struct oci_hooks *h = l->c.config->hooks;
+    if (l->c.opts->keep)
+        return NULL;
+    l->pid = 0;
+    TRY(launch_destroy(l));
+    if (!h)
+        return NULL;
+    struct oci_state s = record_state(&l->record, RECORD_STOPPED);
+    auto_err *e = hooks_run("poststop", &h->poststop, &s);
+    if (e)
+        report_warning("%s", err_message(e));
+    return NULL;
+}
+
+struct err *verb_run(const struct globals *g, int argc, char **argv, int *ret_status)
+{
+    struct create_args c = {0};
+    auto_arena *a = arena_new();
+    struct launch l;
+    struct foreground fg;
+    TRY(create_parse(
+        &c, "wherry-runtime run [options] ID", "Makes and starts a container.", true, argc, argv));
+    if (!c.opts.detach)
+        TRY(foreground_begin(&fg));
+    TRY(launch_create(g, &c.opts, a, &l));
+    TRY(launch_start(&l));
+    *ret_status = 0;
+    if (c.opts.detach)
+        return NULL;
+    TRY(foreground_stay(&fg, l.pid, l.pidfd, l.console, ret_status));
+    return finish(&l);
+}

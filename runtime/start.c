@@ -1,0 +1,60 @@
+/* start: tells the init of a created container to go on, and waits until it has become the program, or says
+ * why it could not. */
+#include "lib/args.h"
+#include "lib/mem.h"
+#include "runtime/hooks.h"
+#include "runtime/record.h"
+#include "runtime/sync.h"
+#include "runtime/verbs.h"
+#include <errno.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static struct err *connect_init(const struct record *r, int dir, int *ret_fd)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    auto_close fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return err_sys(errno, "socket");
+    snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" RECORD_SOCKET, dir);
+    if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
+        return err_new(ERR_CONFLICT, "cannot start a container in the %s state",
+            record_status_name(record_status(r, dir)));
+    *ret_fd = take_fd(fd);
+    return NULL;
+}
+
+static struct err *go(int fd)
+{
+    struct sync_message m;
+    int end;
+    TRY(sync_send(fd, SYNC_GO, NULL, NULL, 0));
+    TRY(sync_recv(fd, &m, &end));
+    return end ? NULL : err_new(ERR_BUG, "init said '%c' after its start", m.kind);
+}
+
+struct err *verb_start(const struct globals *g, int argc, char **argv, int *ret_status)
+{
+    struct arg_spec spec = {
+        .usage = "wherry-runtime start ID", .about = "Starts a created container.", .min = 1, .max = 1};
+    char **operands;
+    int n;
+    TRY(args_parse(&spec, argc, argv, &operands, &n));
+    auto_arena *a = arena_new();
+    auto_close dir = -1;
+    auto_close fd = -1;
+    struct record r;
+    TRY(record_find(g->root, operands[0], a, &dir, &r));
+    TRY(record_lock(dir));
+    TRY(connect_init(&r, dir, &fd));
+    TRY(go(fd));
+    if (unlinkat(dir, RECORD_SOCKET, 0) < 0 && errno != ENOENT)
+        return err_sys(errno, "remove " RECORD_SOCKET);
+    *ret_status = 0;
+    if (!r.hooks)
+        return NULL;
+    struct oci_state s = record_state(&r, RECORD_RUNNING);
+    return hooks_run("poststart", &r.hooks->poststart, &s);
+}

@@ -1,0 +1,100 @@
+/* See sysctl.h. */
+#include "runtime/sysctl.h"
+#include "lib/file.h"
+#include "lib/mem.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+#define NAME_MAX_ 256
+#define VALUE_MAX 4096
+
+static const char *const ipc[] = {"kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem",
+    "kernel.shmall", "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced"};
+
+static bool starts(const char *s, const char *prefix)
+{
+    return !strncmp(s, prefix, strlen(prefix));
+}
+
+/* "net/ipv4/ip_forward" and "net.ipv4.ip_forward" are the same; a name with a slash first uses slashes, so
+ * that an interface may have a dot: net/ipv4/conf/eth0.1/forwarding. */
+static bool slashed(const char *name)
+{
+    size_t first = strcspn(name, "./");
+    return name[first] == '/';
+}
+
+static int namespace_of(const char *name)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(ipc); i++)
+        if (!strcmp(name, ipc[i]))
+            return CLONE_NEWIPC;
+    if (starts(name, "fs.mqueue."))
+        return CLONE_NEWIPC;
+    if (starts(name, "net."))
+        return CLONE_NEWNET;
+    if (!strcmp(name, "kernel.domainname") || !strcmp(name, "kernel.hostname"))
+        return CLONE_NEWUTS;
+    return 0;
+}
+
+static struct err *check_one(const char *name, const char *value, int ns)
+{
+    char dotted[NAME_MAX_];
+    size_t n = strlen(name);
+    if (!n || n >= sizeof(dotted) || strstr(name, "..") || strstr(name, "//") || *name == '/' || *name == '.')
+        return err_new(ERR_INVALID, "not the name of a sysctl");
+    if (strlen(value) > VALUE_MAX || strpbrk(value, "\n\r"))
+        return err_new(ERR_INVALID, "the value is too long or has more than one line");
+    memcpy(dotted, name, n + 1);
+    for (char *p = dotted; slashed(name) && *p; p++)
+        *p = *p == '/' ? '.' : *p == '.' ? '/' : *p;
+    int need = namespace_of(dotted);
+    if (!need)
+        return err_new(ERR_DENIED, "is not in a namespace: it would be the host's");
+    if (!(ns & need))
+        return err_new(ERR_DENIED, "needs a %s namespace of the container's own",
+            need == CLONE_NEWIPC   ? "ipc"
+            : need == CLONE_NEWNET ? "network"
+                                   : "uts");
+    return NULL;
+}
+
+struct err *sysctl_check(const struct str_map *m, int ns)
+{
+    for (size_t i = 0; i < m->n; i++)
+        TRY_WRAP(check_one(m->v[i].name, m->v[i].value, ns), "linux.sysctl: \"%.256s\"", m->v[i].name);
+    return NULL;
+}
+
+static int private_proc(void)
+{
+    auto_close fs = fsopen("proc", FSOPEN_CLOEXEC);
+    if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+        return -1;
+    return fsmount(fs, FSMOUNT_CLOEXEC, 0);
+}
+
+struct err *sysctl_write(const struct str_map *m)
+{
+    if (!m->n)
+        return NULL;
+    auto_close proc = private_proc();
+    if (proc < 0)
+        return err_sys(errno, "linux.sysctl: a procfs of our own");
+    for (size_t i = 0; i < m->n; i++) {
+        const char *name = m->v[i].name, *value = m->v[i].value;
+        auto_free char *path = mem_printf("sys/%s", name);
+        for (char *p = path + 4; !slashed(name) && *p; p++)
+            *p = *p == '.' ? '/' : *p;
+        auto_close fd = -1;
+        TRY_WRAP(file_open_beneath(proc, path, O_WRONLY | O_CLOEXEC, 0, &fd), "linux.sysctl: \"%s\"", name);
+        if (write(fd, value, strlen(value)) < 0)
+            return err_sys(errno, "linux.sysctl: \"%s\": write \"%s\"", name, value);
+    }
+    return NULL;
+}
