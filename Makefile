@@ -74,6 +74,7 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/master/schema.o: master/schema/types.txt
 $(B)/lib/version.o: override CPPFLAGS += -DWHERRY_VERSION='"$(VERSION)"'
 
 $(LIB): $(LIB_OBJS)

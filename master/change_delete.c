@@ -134,6 +134,8 @@ static void delete_object(struct changing *x, const struct object *old, const st
     int64_t grace = x->kind->graceful ? pod_grace(&obj, o->grace) : 0, left = 0;
     bool waits = grace > 0 || has_finalizers(x, &obj);
     if (!waits) {
+        if (x->kind->graceful)
+            mark(x, &obj, 0); /* what watchers see last says when it went */
         changing_stage(x, 200, object_new(x->kind, &obj, rev), true);
         return;
     }

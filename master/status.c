@@ -159,7 +159,7 @@ void status_write(struct buf *b, const struct status *s)
     optional(&o, "reason", s->reason);
     if (s->details)
         write_details(&o, s);
-    if (s->code >= 300)
+    if (s->code != 200)
         json_out_int(&o, "code", s->code);
     json_out_end_object(&o);
 }

@@ -1,4 +1,6 @@
 /* Which kind goes which way. */
 #include "master/strategy.h"
 
-const struct strategy strategies[KIND_N] = {};
+const struct strategy strategies[KIND_N] = {
+    [KIND_NAMESPACE] = {0},
+};
