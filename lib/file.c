@@ -30,7 +30,7 @@ struct err *file_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
     size_t chunk = st.st_size > 0 && (size_t)st.st_size < max ? (size_t)st.st_size + 1 : 4096;
     for (;;) {
         size_t room = max - b.len < chunk ? max - b.len : chunk;
-        char probe;
+        char probe = 0;
         char *to = room ? buf_room(&b, room) : &probe; /* full: is there one byte more? */
         ssize_t n = read(fd, to, room ? room : 1);
         if (n < 0 && errno == EINTR)

@@ -4,6 +4,8 @@
 #include "tests/unit/test.h"
 #include <stdlib.h>
 
+enum { OPERANDS = 500 };
+
 struct values {
     bool tty, in;
     const char *name;
@@ -30,11 +32,8 @@ static struct err *parse(struct values *v, const char *line, bool stop, char *op
     for (char *w = strtok_r(copy, " ", &save); w; w = strtok_r(NULL, " ", &save))
         argv[argc++] = w;
     TRY(args_parse(&spec, argc, argv, &found, &n));
-    *operands = 0;
-    for (int i = 0; i < n; i++) {
-        strcat(operands, i ? "|" : "");
-        strcat(operands, found[i]);
-    }
+    for (int i = 0, at = 0; i < n; i++)
+        at += snprintf(operands + at, OPERANDS - (size_t)at, "%s%s", i ? "|" : "", found[i]);
     return NULL;
 }
 
@@ -73,7 +72,7 @@ static void good_lines(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct values v = {.name = "def", .tail = -1};
-        char operands[500];
+        char operands[OPERANDS];
         assert_ok(parse(&v, cases[i].line, cases[i].stop, operands));
         assert_string_equal(operands, cases[i].operands);
         assert_int_equal(v.tty, cases[i].tty);
@@ -107,7 +106,7 @@ static void bad_lines(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct values v = {0};
-        char operands[500];
+        char operands[OPERANDS];
         assert_error(parse(&v, cases[i].line, false, operands), ERR_INVALID, cases[i].message);
     }
 }

@@ -20,7 +20,7 @@ struct place {
 static int setup(void **state)
 {
     struct place *p = mem_new(struct place);
-    strcpy(p->path, "/tmp/wherry-file.XXXXXX");
+    snprintf(p->path, sizeof(p->path), "/tmp/wherry-file.XXXXXX");
     if (!mkdtemp(p->path))
         return -1;
     p->fd = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

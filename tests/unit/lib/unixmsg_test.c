@@ -17,7 +17,7 @@ struct pair {
 
 static void make_pair(struct pair *p, const char *name)
 {
-    strcpy(p->dir, "/tmp/wherry-msg.XXXXXX");
+    snprintf(p->dir, sizeof(p->dir), "/tmp/wherry-msg.XXXXXX");
     assert_non_null(mkdtemp(p->dir));
     p->path = mem_printf("%s/%s", p->dir, name);
     assert_ok(unixmsg_listen(p->path, &p->listener));
@@ -171,7 +171,7 @@ static void long_paths(void **state)
     char name[120];
     memset(name, 'd', 60);
     name[60] = 0;
-    strcpy(p.dir, "/tmp/wherry-msg.XXXXXX");
+    snprintf(p.dir, sizeof(p.dir), "/tmp/wherry-msg.XXXXXX");
     assert_non_null(mkdtemp(p.dir));
     auto_free char *dir = mem_printf("%s/%s/%s", p.dir, name, name), *path = mem_printf("%s/shim.sock", dir);
     assert_true(strlen(path) > 108);
