@@ -48,7 +48,7 @@ enum {
 struct nft_set {
     const char *name;
     uint32_t key_type, data_type; /* data_type 0: a set, else a map */
-    unsigned parts[5];            /* lengths of the key's parts in bytes, ended by 0 */
+    unsigned parts[6];            /* lengths of the key's parts in bytes, ended by 0 */
     unsigned data_len;            /* bytes, each part padded to four */
     bool interval;
     bool dynamic; /* filled by rules, elements may time out */
