@@ -180,7 +180,8 @@ static inline int net_free(struct net *n)
     http_client_free(n->client);
     http_server_free(n->server);
     timer_free(n->deadline);
-    uv_run(&n->loop, UV_RUN_DEFAULT);
+    for (int i = 0; i < 1000 && uv_loop_alive(&n->loop); i++) /* what is left only has to be closed */
+        uv_run(&n->loop, UV_RUN_NOWAIT);
     uv_walk(&n->loop, net_print_handle, NULL);
     int r = uv_loop_close(&n->loop);
     int left = net_count_fds() - n->fds;
