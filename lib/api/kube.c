@@ -26,8 +26,7 @@ struct kube {
     int memfds[CREDENTIALS]; /* inline credentials, as files that only this process has */
 };
 
-/* --- kubeconfig
- * -------------------------------------------------------------------------------------------------- */
+/* --- kubeconfig --- */
 
 /* The `member` of the entry called `name` in the list `list`. */
 static const struct json *find_named(
@@ -151,9 +150,7 @@ struct http_client *kube_http(struct kube *k)
     return k->http;
 }
 
-/* --- answers
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- answers --- */
 
 static enum err_kind kind_of(unsigned status, const char *reason)
 {
@@ -189,9 +186,7 @@ struct err *kube_status_err(unsigned status, const struct json *body)
         reason ? reason : "");
 }
 
-/* --- requests
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- requests --- */
 
 /* A call of its own around the client's, so that a cancelled one is freed too. */
 struct request {
@@ -245,7 +240,6 @@ struct http_call *kube_request(struct kube *k, const char *method, const char *p
     auto_free char *url = mem_printf("%s%s", k->server, path);
     auto_free char *type = mem_printf("Content-Type: %s", content_type ? content_type : "application/json");
     const char *headers[] = {"Accept: application/json", body ? type : NULL, NULL};
-    http_call_link(k->http, &r->call, request_cancel);
     r->inner = http_client_start(k->http,
         &(struct http_client_request){.method = method,
             .url = url,
@@ -255,5 +249,6 @@ struct http_call *kube_request(struct kube *k, const char *method, const char *p
             .timeout_ms = REQUEST_MS,
             .max_body = ANSWER_MAX},
         NULL, on_answer, r);
+    http_call_link(k->http, &r->call, request_cancel); /* before the inner one, where all are cancelled */
     return &r->call;
 }

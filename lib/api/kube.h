@@ -12,7 +12,7 @@
 struct kube;
 struct err *kube_open(uv_loop_t *loop, const char *kubeconfig, struct kube **ret)
     __attribute__((warn_unused_result));
-void kube_close(struct kube *k);
+void kube_close(struct kube *k); /* its watches are freed before; requests under way are cancelled */
 const char *kube_server(const struct kube *k); /* "https://10.0.0.1:6443" */
 const struct http_client_tls *kube_tls(const struct kube *k);
 struct http_client *kube_http(struct kube *k);

@@ -46,8 +46,7 @@ struct kube_watch {
 
 static void go_on(void *arg);
 
-/* --- being freed from one's own callbacks
- * ------------------------------------------------------------------------ */
+/* --- being freed from one's own callbacks --- */
 
 static void release(struct kube_watch *w)
 {
@@ -70,9 +69,7 @@ void kube_watch_free(struct kube_watch *w)
     release(w);
 }
 
-/* --- pauses
- * -----------------------------------------------------------------------------------------------------------
- */
+/* --- pauses --- */
 
 static void pause_then_go_on(struct kube_watch *w, const struct err *e)
 {
@@ -98,9 +95,7 @@ static const char *revision_of(const struct json *object)
     return json_str(json_at(object, "metadata", "resourceVersion", NULL));
 }
 
-/* --- LIST
- * --------------------------------------------------------------------------------------------------------------
- */
+/* --- LIST --- */
 
 /* Items of a list carry neither kind nor apiVersion: what the list says of itself, without "List". */
 static const struct json *complete(struct arena *a, const struct json *list, const struct json *item)
@@ -187,9 +182,7 @@ static void list(struct kube_watch *w)
         NULL, on_page, w);
 }
 
-/* --- WATCH
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- WATCH --- */
 
 static void take_event(struct kube_watch *w, const char *text, size_t len)
 {
@@ -281,8 +274,7 @@ static void watch(struct kube_watch *w)
         on_data, on_end, w);
 }
 
-/* --- what comes next
- * ------------------------------------------------------------------------------------------------- */
+/* --- what comes next --- */
 
 static void go_on(void *arg)
 {
