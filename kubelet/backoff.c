@@ -4,6 +4,7 @@
 const struct backoff_rule backoff_crash = {10000, 300000, 600000, 1};
 const struct backoff_rule backoff_pull = {10000, 300000, 0, 0};
 const struct backoff_rule backoff_setup = {500, 122000, 0, 0};
+const struct backoff_rule backoff_config = {2000, 16000, 0, 0};
 
 int64_t backoff_next(struct backoff *b, const struct backoff_rule *r, int64_t good_ms)
 {

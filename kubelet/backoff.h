@@ -16,8 +16,10 @@ struct backoff_rule {
 extern const struct backoff_rule backoff_crash;
 /* A pull: 10, 20 ... 300 s. */
 extern const struct backoff_rule backoff_pull;
-/* Volumes, sandboxes, configuration: 0.5, 1, 2 ... 122 s, besides being tried when something changes. */
+/* Volumes and sandboxes: 0.5, 1, 2 ... 122 s, besides being tried when something changes. */
 extern const struct backoff_rule backoff_setup;
+/* A configuration that names what is not there: 2, 4, 8, 16 s. */
+extern const struct backoff_rule backoff_config;
 
 /* Notes a failure after `good_ms` of success; returns the delay before the next try. */
 int64_t backoff_next(struct backoff *b, const struct backoff_rule *r, int64_t good_ms);

@@ -16,6 +16,7 @@ struct worker *pods_first(struct kubelet *k); /* iterate by ->next; take it befo
 struct worker *pods_by_uid(struct kubelet *k, const char *uid);
 struct worker *pods_by_name(
     struct kubelet *k, const char *ns, const char *name); /* a living one before others */
+void pods_turn(struct kubelet *k); /* dirty workers are reconciled at the end of this turn of the loop */
 void pods_add(struct kubelet *k, struct worker *w);
 void pods_remove(struct kubelet *k, struct worker *w); /* and frees it */
 

@@ -212,3 +212,16 @@ void probes_resume(struct instance *i)
     begin_others(i);
     i->ready = ready;
 }
+
+void probes_respec(struct instance *i)
+{
+    const struct probe *specs[PROBE_KINDS] = {[PROBE_STARTUP] = i->spec->startup_probe,
+        [PROBE_LIVENESS] = i->spec->liveness_probe,
+        [PROBE_READINESS] = i->spec->readiness_probe};
+    for (int k = 0; k < PROBE_KINDS; k++) {
+        if (i->probes[k] && specs[k])
+            i->probes[k]->spec = specs[k];
+        else
+            probe_stop(i, k);
+    }
+}

@@ -10,5 +10,7 @@ void probes_begin(struct instance *i);
 /* It runs, and ran before us: nothing is taken back until a probe says so. */
 void probes_resume(struct instance *i);
 void probes_end(struct instance *i);
+/* i->spec is of another version of the Pod now. */
+void probes_respec(struct instance *i);
 
 #endif

@@ -51,18 +51,22 @@ struct instance {
     char *waiting, *waiting_message; /* a reason to wait, NULL: the general one */
     int64_t retry_at;
     struct backoff crash, pull, setup;
+    int64_t pull_retry_at;
 
     bool started, ready; /* what the probes say */
     struct probe_run *probes[3];
     struct hook *hook;
+    struct shim_call *start_call;
+    struct container_spec *fds; /* open until the shim has answered */
     struct image_wait *image_wait;
-    struct image *image; /* with its arena: of the attempt being started */
-    struct arena *image_arena;
+    struct held_image *image; /* of the attempt being started */
 
     /* stopping */
     struct timer *stop_timer;
     int64_t stop_at; /* SIGKILL then (mono ms) */
-    bool termed, killed_by_us, restart_after_stop;
+    bool termed, hurry;
+    char *stop_signal;   /* the image's */
+    bool delete_pending; /* its end is to be recorded, then the shim may forget it */
 };
 
 struct desired { /* one version of the Pod, immutable */
@@ -85,7 +89,8 @@ struct worker {
     int64_t grace_ms;                 /* of the whole Pod, from stop_since on */
     int64_t stop_since;
     bool rejected;
-    bool terminal; /* the phase is Succeeded or Failed for good */
+    bool ended, any_live; /* as the planner saw it last: nothing will start; something may still run */
+    bool terminal;        /* the phase is Succeeded or Failed for good */
 
     /* observed */
     enum sandbox_state sandbox;
@@ -104,17 +109,22 @@ struct worker {
     struct arena *status_arena;
     struct pod_status *status; /* the last one made; NULL: none */
     char *status_text, *sent_text;
-    struct kube_call_ref *status_call;
+    struct http_call *status_call, *delete_call;
+    int64_t delete_retry_at;
     int64_t status_retry_ms;
     struct timer *timer, *status_timer, *deadline_timer;
-    bool dirty;
-    char *mirror_uid; /* the mirror Pod's at the master */
+    bool dirty, done, cleared, finished; /* finished: may be freed */
+    bool adopting;                       /* its shim is being asked what runs */
+    bool keep_status;                    /* it ended before our time: the master's status of it stands */
+    char *mirror_uid;                    /* the mirror Pod's at the master */
     bool mirror_busy;
 };
 
 /* Takes `d`. The worker is in the table until nothing of the Pod is left. */
 struct worker *worker_new(struct kubelet *k, enum worker_source source, struct desired *d);
+void worker_begin(struct worker *w); /* admitted or not, restored or new: now it is planned for */
 void worker_update(struct worker *w, struct desired *d);
+void worker_reconcile(struct worker *w);
 void worker_free(struct worker *w);
 /* Something changed: plan again at the end of this turn. Any number of times. */
 void worker_kick(struct worker *w);
@@ -143,14 +153,14 @@ void instance_end_done(struct instance_end *e);
 const char *instance_field_path(const struct instance *i, char *text, size_t n); /* "spec.containers{app}" */
 /* Its attempt is over, by itself or not. */
 void instance_exited(struct instance *i, int exit_code, int signal, bool oom, int64_t finished_ns);
+/* It did not come off: StartError. */
+void instance_start_failed(struct instance *i, const char *message);
 /* The sandbox is gone, and it with it. */
 void instance_lost(struct instance *i);
 #define INSTANCE_CID_PREFIX "wherry://"
 
 /* start.c, stop.c */
 void start_instance(struct instance *i);
-void start_image_ready(struct instance *i); /* of images.c: i->image or an error was settled */
 void stop_instance(struct instance *i, int64_t grace_ms, const char *message);
-void stop_kill_now(struct instance *i);
 
 #endif
