@@ -153,8 +153,7 @@ static void plan(struct up *u, struct node *n)
     n->daemons.v = arena_array(u->a, 3, sizeof(struct node_daemon));
     if (!u->join)
         add_daemon(u, n, "master",
-            (const char *[]){"--port", api_port, "--advertise", u->ip, "--node-name", u->name,
-                "--kubelet-port", kubelet_port, NULL});
+            (const char *[]){"--port", api_port, "--advertise", u->ip, "--node-name", u->name, NULL});
     const char *kubelet[] = {"--node-name", u->name, "--node-ip", u->ip, "--cgroup", u->cgroup, "--port",
         kubelet_port, "--kubeconfig", arena_printf(u->a, "%s/kubelet.kubeconfig", creds),
         u->pod_cidr ? "--pod-cidr" : NULL, u->pod_cidr, NULL};

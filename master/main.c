@@ -26,7 +26,7 @@
 struct settings {
     const char *state, *run, *log_level, *log_format, *libexec;
     const char *listen, *advertise, *service_cidr, *cluster_cidr, *node, *node_ip, *out;
-    int64_t port;
+    int64_t port, node_grace_s;
 };
 
 static void stop(void *arg)
@@ -42,6 +42,9 @@ static struct err *check(const struct settings *s)
             s->advertise ? s->advertise : "", s->advertise ? "\" is no IPv4 address" : "");
     if (s->port < 1 || s->port > 65535)
         return err_new(ERR_INVALID, "--port: %lld is no port", (long long)s->port);
+    if (s->node_grace_s < 1)
+        return err_new(
+            ERR_INVALID, "--node-monitor-grace-period: %lld: a second at least", (long long)s->node_grace_s);
     return NULL;
 }
 
@@ -91,7 +94,8 @@ static int serve(const struct settings *s)
         .advertise = s->advertise,
         .port = (unsigned)s->port,
         .service_cidr = s->service_cidr,
-        .cluster_cidr = s->cluster_cidr};
+        .cluster_cidr = s->cluster_cidr,
+        .node_grace_ms = s->node_grace_s * 1000};
     struct parts parts = {0};
     struct err *e = check(s);
     if (!e)
@@ -119,7 +123,8 @@ static int node_credentials(const struct settings *s)
 {
     struct err *e = NULL;
     if (!s->node || !s->node_ip || !s->out || !s->advertise)
-        e = err_new(ERR_INVALID, "node-credentials: --node, --ip, --out and --advertise are needed");
+        e = err_new(
+            ERR_INVALID, "node-credentials: --node-name, --node-ip, --out and --advertise are needed");
     const struct pki_opts o = {.state = s->state,
         .advertise = s->advertise,
         .port = (unsigned)s->port,
@@ -140,7 +145,8 @@ int main(int argc, char **argv)
         .log_format = "text",
         .service_cidr = PATHS_SERVICE_CIDR,
         .cluster_cidr = PATHS_CLUSTER_CIDR,
-        .port = PATHS_API_PORT};
+        .port = PATHS_API_PORT,
+        .node_grace_s = 40};
     const struct arg_option options[] = {
         {"state", 0, ARG_STR, &s.state, "DIR", "what survives a reboot (" PATHS_STATE ")"},
         {"run", 0, ARG_STR, &s.run, "DIR", "what does not (" PATHS_RUN ")"},
@@ -150,8 +156,11 @@ int main(int argc, char **argv)
         {"service-cidr", 0, ARG_STR, &s.service_cidr, "CIDR",
             "addresses of Services (" PATHS_SERVICE_CIDR ")"},
         {"cluster-cidr", 0, ARG_STR, &s.cluster_cidr, "CIDR", "addresses of Pods (" PATHS_CLUSTER_CIDR ")"},
-        {"node", 0, ARG_STR, &s.node, "NAME", "the node that certificates are made for (the host's name)"},
-        {"ip", 0, ARG_STR, &s.node_ip, "IP", "the node's address (as --advertise)"},
+        {"node-name", 0, ARG_STR, &s.node, "NAME",
+            "the node that certificates are made for (the host's name)"},
+        {"node-ip", 0, ARG_STR, &s.node_ip, "IP", "the node's address (as --advertise)"},
+        {"node-monitor-grace-period", 0, ARG_INT, &s.node_grace_s, "SECONDS",
+            "a node that is silent for so long is lost (40)"},
         {"out", 0, ARG_STR, &s.out, "DIR", "node-credentials: where they go"},
         {"libexec", 0, ARG_STR, &s.libexec, "DIR", "folder of the other programs (not used)"},
         {"log-level", 0, ARG_STR, &s.log_level, "LEVEL", "error, warn, info, debug"},

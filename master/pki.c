@@ -17,6 +17,7 @@ struct making {
     const char *ca_cert, *ca_key; /* paths */
     const char *dir;              /* where pairs go */
     struct arena *a;
+    const char *configs; /* where kubeconfigs go */
 };
 
 static const char *in_dir(struct making *m, const char *name, const char *suffix)
@@ -86,7 +87,7 @@ static struct err *write_kubeconfig(struct making *m, const char *name, const ch
         "contexts:\n- name: wherry\n  context:\n    cluster: wherry\n    user: %s\n"
         "current-context: wherry\n",
         user);
-    const char *path = in_dir(m, name, ".kubeconfig");
+    const char *path = arena_printf(m->a, "%s/%s.kubeconfig", m->configs, name);
     auto_free char *there = NULL; /* unchanged: not written again */
     auto_err *e = file_read(AT_FDCWD, path, 8 * PEM_MAX, &there, NULL);
     if (!e && !strcmp(there, buf_str(&b)))
@@ -110,6 +111,7 @@ static void begin(struct making *m, const struct pki_opts *o, const char *dir)
     m->ca_cert = arena_printf(m->a, "%s/pki/ca.crt", o->state);
     m->ca_key = arena_printf(m->a, "%s/pki/ca.key", o->state);
     m->dir = dir ? dir : arena_printf(m->a, "%s/pki", o->state);
+    m->configs = dir ? dir : o->state;
 }
 
 struct err *pki_ensure(const struct pki_opts *o)

@@ -56,8 +56,8 @@ _node_up() { # N
     local join=()
     mkdir -p "$CLUSTER_DIR/n$1"
     if [ "$1" != 1 ]; then
-        "$BIN/wherry-master" node-credentials --state "$CLUSTER_DIR/n1/state" --node "n$1" --ip "198.18.0.$1" \
-            --server https://198.18.0.1:6443 --out "$CLUSTER_DIR/n$1/join" || return 1
+        "$BIN/wherry-master" node-credentials --state "$CLUSTER_DIR/n1/state" --node-name "n$1" --node-ip "198.18.0.$1" \
+            --advertise 198.18.0.1 --out "$CLUSTER_DIR/n$1/join" || return 1
         join=(--join "$CLUSTER_DIR/n$1/join")
     fi
     w "$1" up --name "n$1" --ip "198.18.0.$1" --cgroup "/$CLUSTER-n$1" --timeout 30 "${join[@]}" || return 1
