@@ -250,16 +250,37 @@ static void write_list(struct call *c, struct buf *b, const struct page *p)
     json_out_end_object(&o);
 }
 
+/* What a list can be shown as. */
+static bool check_form(struct call *c)
+{
+    const char *include = http_query(c->req, "includeObject");
+    if (c->accept.as == AS_PARTIAL) {
+        call_fail(c, status_new(c->arena, 406, "NotAcceptable",
+                         "you requested PartialObjectMetadata, but the requested object is a list "
+                         "(*core.%sList)",
+                         c->resource->kind->name));
+        return false;
+    }
+    if (c->accept.as != AS_TABLE || !include || !*include || !strcmp(include, "None") ||
+        !strcmp(include, "Object") || !strcmp(include, "Metadata"))
+        return true;
+    call_fail(c, status_bad_request(c->arena,
+                     "Unable to convert to Table as requested: includeObject: Invalid value: \"%s\": must be "
+                     "'Metadata', 'Object', 'None', or empty",
+                     include));
+    return false;
+}
+
 void api_list(struct call *c)
 {
     struct page p = {0};
-    if (!check_options(c, &p))
+    if (!check_form(c) || !check_options(c, &p))
         return;
     collect(c, &p);
     auto_buf b = BUF_INIT(LIST_MAX);
     if (c->accept.as == AS_TABLE)
         table_write(c, &b, &p.list, &p.meta, true);
-    else if (c->accept.as == AS_PARTIAL_LIST || c->accept.as == AS_PARTIAL)
+    else if (c->accept.as == AS_PARTIAL_LIST)
         partial_list_write(&b, &p.list, &p.meta, c->accept.version);
     else
         write_list(c, &b, &p);

@@ -277,7 +277,7 @@ static bool check_create_metadata(struct changing *x, struct json *meta)
         return false;
     }
     const char *rv = json_str(edit_get(meta, "resourceVersion"));
-    if (rv && *rv && strcmp(rv, "0") != 0) {
+    if (rv && *rv && strcmp(rv, "0") != 0 && !x->c->dry_run) {
         changing_fail(
             x, status_new(x->arena, 500, NULL, "resourceVersion should not be set on objects to be created"));
         return false;
@@ -339,7 +339,7 @@ void change_submit(struct cluster *c, const struct change *change, change_done_f
         .c = change,
         .resource = change->resource,
         .kind = change->resource->kind,
-        .strategy = &strategies[change->resource->kind->id],
+        .strategy = strategies[change->resource->kind->id],
         .name = change->name ? change->name : "",
         .done = done,
         .arg = arg,

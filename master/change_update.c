@@ -138,7 +138,7 @@ void change_store(struct changing *x, const struct object *old, const struct jso
         edit_set_int(x->arena, meta, "generation", generation + 1);
     }
     const char *uid = json_str(json_get(&sent, "uid"));
-    if (uid && *uid && strcmp(uid, old->uid) != 0)
+    for (int twice = 0; uid && *uid && strcmp(uid, old->uid) != 0 && twice < 2; twice++)
         invalid_str(&ad->invalid, PATH(PATH(NULL, "metadata"), "uid"), uid, "field is immutable");
     const char *deletion = json_str(json_get(&sent, "deletionTimestamp"));
     if (deletion && !json_equal(json_get(&sent, "deletionTimestamp"),

@@ -100,6 +100,11 @@ void invalid_duplicate(struct invalid *v, const struct path *p, const char *valu
     add(v, "FieldValueDuplicate", p, arena_printf(v->arena, "Duplicate value: %s", quoted(v->arena, value)));
 }
 
+void invalid_duplicate_raw(struct invalid *v, const struct path *p, const char *value)
+{
+    add(v, "FieldValueDuplicate", p, arena_printf(v->arena, "Duplicate value: %s", value));
+}
+
 void invalid_forbidden(struct invalid *v, const struct path *p, const char *detail)
 {
     add(v, "FieldValueForbidden", p, arena_printf(v->arena, "Forbidden: %s", detail));
@@ -155,16 +160,30 @@ void invalid_warn(struct invalid *v, const char *fmt, ...)
     w->v[w->n++] = arena_strdup(v->arena, text);
 }
 
+/* The same error twice is one in the message. */
+static bool said_before(const struct invalid *v, size_t i)
+{
+    for (size_t k = 0; k < i; k++)
+        if (!strcmp(v->causes[k].field, v->causes[i].field) &&
+            !strcmp(v->causes[k].message, v->causes[i].message))
+            return true;
+    return false;
+}
+
 struct status *invalid_status(
     const struct invalid *v, const char *group, const char *kind_name, const char *name)
 {
     struct arena *a = v->arena;
     auto_buf b = BUF_INIT(TEXT_MAX * 4);
-    buf_addf(
-        &b, "%s%s%s \"%s\" is invalid: %s", kind_name, *group ? "." : "", group, name, v->n > 1 ? "[" : "");
+    size_t distinct = 0, shown = 0;
     for (size_t i = 0; i < v->n; i++)
-        buf_addf(&b, "%s%s: %s", i ? ", " : "", v->causes[i].field, v->causes[i].message);
-    buf_adds(&b, v->n > 1 ? "]" : "");
+        distinct += !said_before(v, i);
+    buf_addf(&b, "%s%s%s \"%s\" is invalid: %s", kind_name, *group ? "." : "", group, name,
+        distinct > 1 ? "[" : "");
+    for (size_t i = 0; i < v->n; i++)
+        if (!said_before(v, i))
+            buf_addf(&b, "%s%s: %s", shown++ ? ", " : "", v->causes[i].field, v->causes[i].message);
+    buf_adds(&b, distinct > 1 ? "]" : "");
     struct status *s = status_new(a, 422, "Invalid", "%s", buf_str(&b));
     s->details = true;
     s->name = name;

@@ -36,6 +36,7 @@ void invalid_int(struct invalid *v, const struct path *p, int64_t value, const c
 void invalid_raw(
     struct invalid *v, const struct path *p, const char *value, const char *detail); /* as it is */
 void invalid_duplicate(struct invalid *v, const struct path *p, const char *value);
+void invalid_duplicate_raw(struct invalid *v, const struct path *p, const char *value); /* as it is */
 void invalid_forbidden(struct invalid *v, const struct path *p, const char *detail);
 void invalid_too_long(struct invalid *v, const struct path *p, unsigned max);
 void invalid_not_found(struct invalid *v, const struct path *p, const char *value);

@@ -31,7 +31,7 @@ struct strategy {
     /* After validation, right before staging: takes addresses and ports; may refuse. */
     void (*reserve)(struct admission *x, struct json *obj, const struct json *old);
 };
-extern const struct strategy strategies[KIND_N];
+extern const struct strategy *const strategies[KIND_N];
 
 /* metadata, for every kind (meta_validate.c). */
 void meta_validate(struct admission *x, struct json *obj);
@@ -39,7 +39,7 @@ void meta_validate_update(struct admission *x, struct json *obj, const struct js
 
 /* One per kind or family. */
 extern const struct strategy pod_strategy, rc_strategy, service_strategy, node_strategy, namespace_strategy,
-    endpoints_strategy, endpoint_slice_strategy, config_map_strategy, secret_strategy,
-    service_account_strategy, event_strategy, lease_strategy;
+    endpoints_strategy, endpoint_slice_strategy, config_map_strategy, secret_strategy, event_strategy,
+    lease_strategy;
 
 #endif
