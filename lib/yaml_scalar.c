@@ -108,16 +108,24 @@ static bool is_float(const char *p)
 /* As Go's encoding/json prints a float64: the shortest digits, an exponent only from 1e21 and below 1e-6. */
 static const char *print_float(struct arena *a, double v)
 {
-    char text[40];
+    char text[40], digits[20];
     int precision = 0;
     do
         snprintf(text, sizeof(text), "%.*e", precision, v);
     while (strtod(text, NULL) != v && ++precision < 17);
-    int exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10);
-    if (v == 0 || (exponent >= -6 && exponent < 21))
-        return arena_printf(a, "%.*f", precision > exponent ? precision - exponent : 0, v);
-    *strchr(text, 'e') = 0;
-    return arena_printf(a, "%se%c%02d", text, exponent < 0 ? '-' : '+', abs(exponent));
+    const char *sign = text[0] == '-' ? "-" : "", *mantissa = text + (text[0] == '-');
+    int exponent = (int)strtol(strchr(text, 'e') + 1, NULL, 10), n = precision + 1;
+    digits[0] = mantissa[0];
+    memcpy(digits + 1, mantissa + 2, (size_t)precision);
+    digits[n] = 0;
+    if (exponent < -6 || exponent >= 21)
+        return arena_printf(a, "%s%c%s%se%c%02d", sign, digits[0], precision ? "." : "", digits + 1,
+            exponent < 0 ? '-' : '+', abs(exponent));
+    if (exponent < 0)
+        return arena_printf(a, "%s0.%.*s%s", sign, -exponent - 1, "00000", digits);
+    if (exponent >= precision)
+        return arena_printf(a, "%s%s%.*s", sign, digits, exponent - precision, "00000000000000000000");
+    return arena_printf(a, "%s%.*s.%s", sign, exponent + 1, digits, digits + exponent + 1);
 }
 
 enum yaml_scalar yaml_scalar_read(struct arena *a, const char *text, const char **ret_number, bool *ret_bool)
