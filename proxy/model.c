@@ -180,7 +180,7 @@ static struct err *names_of(const struct object_meta *meta, const char **ret_ns,
 static struct err *set_service(struct model *m, struct arena **a, const struct json *object)
 {
     struct service *service = arena_new_obj(*a, struct service);
-    const char *ns, *name;
+    const char *ns = NULL, *name = NULL;
     TRY(fields_decode(&service_fields, *a, object, service));
     TRY(names_of(service->metadata, &ns, &name));
     struct model_service *s = service_at(m, ns, name);
@@ -192,7 +192,7 @@ static struct err *set_service(struct model *m, struct arena **a, const struct j
 static struct err *set_slice(struct model *m, struct arena **a, const struct json *object)
 {
     struct endpoint_slice slice;
-    const char *ns, *name;
+    const char *ns = NULL, *name = NULL;
     TRY(fields_decode(&endpoint_slice_fields, *a, object, &slice));
     TRY(names_of(slice.metadata, &ns, &name));
     const char *of = meta_label(slice.metadata, SERVICE_NAME_LABEL);
@@ -220,7 +220,7 @@ static bool same(const char *a, const char *b)
 static struct err *set_node(struct model *m, struct arena **a, const struct json *object)
 {
     struct node node;
-    const char *ns, *name;
+    const char *ns = NULL, *name = NULL;
     TRY(fields_decode(&node_fields, *a, object, &node));
     TRY(names_of(node.metadata, &ns, &name));
     struct model_node n = {.name = name, .seen = true};
@@ -248,9 +248,11 @@ struct err *model_set(struct model *m, enum model_kind kind, const struct json *
     struct err *e = kind == MODEL_SERVICES ? set_service(m, &a, object)
                     : kind == MODEL_SLICES ? set_slice(m, &a, object)
                                            : set_node(m, &a, object);
+    if (!e)
+        return NULL;
     const char *ns = json_str(json_at(object, "metadata", "namespace", NULL));
     const char *name = json_str(json_at(object, "metadata", "name", NULL));
-    return e ? err_wrap(e, "%s/%s", ns ? ns : "", name ? name : "?") : NULL;
+    return err_wrap(e, "%s/%s", ns ? ns : "", name ? name : "?");
 }
 
 static void remove_node(struct model *m, struct model_node *n)

@@ -16,7 +16,7 @@ static void put(uint8_t *at, uint8_t *len, const void *part, size_t n)
     *len += (uint8_t)((n + 3) & ~(size_t)3);
 }
 
-static void add(struct plan *p, const struct plan_elem *e)
+void plan_add(struct plan *p, const struct plan_elem *e)
 {
     if ((p->n & (p->n - 1)) == 0) /* 0, 1, 2, 4, ...: the array doubles */
         p->v = mem_realloc(p->v, p->n ? p->n * 2 : 1, sizeof(*p->v));
@@ -44,7 +44,7 @@ static int compare(const void *a, const void *b)
 }
 
 /* Of two elements with one key (a port given twice) the first stays. */
-static void finish(struct plan *p)
+void plan_finish(struct plan *p)
 {
     size_t kept = 0;
     if (p->n)
@@ -84,17 +84,17 @@ static void add_front(struct plan *p, const struct front *f, const struct backen
     struct plan_elem e = elem(PLAN_SERVICES, f);
     struct plan_verdict v = {(uint32_t)b->n, affinity, f->ip == 0};
     put(e.data, &e.data_len, &v, sizeof(v));
-    add(p, &e);
+    plan_add(p, &e);
     for (uint32_t i = 0; i < b->n; i++) {
         e = elem(PLAN_ENDPOINTS, f);
         put(e.key, &e.key_len, &i, 4);
         put_endpoint(e.data, &e.data_len, &b->v[i]);
-        add(p, &e);
+        plan_add(p, &e);
         if (!affinity)
             continue;
         e = elem(PLAN_ALIVE, f);
         put_endpoint(e.key, &e.key_len, &b->v[i]);
-        add(p, &e);
+        plan_add(p, &e);
     }
 }
 
@@ -106,7 +106,7 @@ static void add_places(struct plan *p, const struct backends *b)
         put(e.key, &e.key_len, &b->v[i].ip, 4);
         if (b->v[i].local)
             put(e.key, &e.key_len, &b->v[i].ip, 4);
-        add(p, &e);
+        plan_add(p, &e);
     }
 }
 
@@ -137,7 +137,7 @@ static void add_way(struct plan *p, const struct front *f, const struct backends
     }
     struct plan_elem e = elem(all->n ? PLAN_DROPS : PLAN_REJECTS, f);
     if (all->n || !f->ip)
-        add(p, &e);
+        plan_add(p, &e);
 }
 
 static void add_port(struct plan *p, const struct context *c, const struct service_port *port,
@@ -187,10 +187,10 @@ void plan_service(const struct service *service, const struct endpoint_slice *co
         is(s->external_traffic_policy, "Local")};
     struct plan_elem e = {.set = PLAN_CLUSTER_IPS};
     put(e.key, &e.key_len, &ip.s_addr, 4);
-    add(ret, &e);
+    plan_add(ret, &e);
     for (size_t i = 0; i < s->ports.n; i++)
         add_port(ret, &c, &s->ports.v[i], slices, n_slices, node_name);
-    finish(ret);
+    plan_finish(ret);
 }
 
 /* --- the node --- */
@@ -213,7 +213,7 @@ static void add_net(struct plan *p, const char *cidr)
     put(e.key, &e.key_len, &any, 4);
     put(e.key, &e.key_len, &last, 4);
     put(e.key, &e.key_len, &all, 4);
-    add(p, &e);
+    plan_add(p, &e);
 }
 
 void plan_node(const char *pod_cidr, const char *dns_ip, struct plan *ret)
@@ -226,10 +226,10 @@ void plan_node(const char *pod_cidr, const char *dns_ip, struct plan *ret)
         for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
             struct front f = {ip.s_addr, protocols[i], htons(DNS_PORT)};
             struct plan_elem e = elem(PLAN_DNS, &f);
-            add(ret, &e);
+            plan_add(ret, &e);
         }
     }
-    finish(ret);
+    plan_finish(ret);
 }
 
 /* --- chains --- */

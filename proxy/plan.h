@@ -68,6 +68,10 @@ struct plan_flow {
 typedef void plan_flow_fn(void *arg, const struct plan_flow *f);
 void plan_stale_flows(const struct plan *before, const struct plan *after, plan_flow_fn *fn, void *arg);
 
+/* For plans that are put together elsewhere: an element at the end; then, once, sorted and without
+ * duplicates. */
+void plan_add(struct plan *p, const struct plan_elem *e);
+void plan_finish(struct plan *p);
 int plan_compare(const struct plan_elem *a, const struct plan_elem *b); /* set and key */
 
 #endif

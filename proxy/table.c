@@ -100,6 +100,14 @@ void table_lost(struct table *t)
     }
 }
 
+void table_each_installed(const struct table *t, void (*fn)(void *arg, const struct plan_elem *e), void *arg)
+{
+    void *v;
+    for (size_t at = 0; map_next(t->entries, &at, NULL, NULL, &v);)
+        if (((struct entry *)v)->installed)
+            fn(arg, &((struct entry *)v)->is);
+}
+
 static bool same_data(const struct entry *x)
 {
     return x->is.data_len == x->want.data_len && !memcmp(x->is.data, x->want.data, x->is.data_len);

@@ -19,6 +19,8 @@ void table_found(struct table *t, const struct plan_elem *e);
 /* The kernel has none any more. */
 void table_lost(struct table *t);
 
+void table_each_installed(const struct table *t, void (*fn)(void *arg, const struct plan_elem *e), void *arg);
+
 /* Calls fn for what is to be deleted, then for what is to be added (changed data is both). Returns how many.
  */
 typedef void table_fn(void *arg, bool add, const struct plan_elem *e);
