@@ -128,7 +128,12 @@ demo: ## three replicas behind a Service on this host, in a test node of its own
 demo-stop: ## end the demo; the host is as it was
 	@examples/demo stop
 
-bench: all ## compare with peers, in one run, as ratios and medians (root)
+# Programs of the benchmarks, one per file.
+$(B)/bench/%: tests/bench/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $^ $(ALL_LIBS)
+
+bench: all $(B)/bench/load ## compare with peers, in one run, as ratios and medians (root)
 	@tests/bench/run
 
 install: all ## install below PREFIX (/usr/local)
