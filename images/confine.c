@@ -106,7 +106,7 @@ struct err *confine_boss(int root)
 {
     TRY(no_new_privs());
     TRY(landlock(WRITES, -1, root));
-    return keep_caps(UNPACK_CAPS);
+    return keep_caps(UNPACK_CAPS | BIT(CAP_KILL)); /* the fetcher is another user's process */
 }
 
 static struct err *limit_memory(uint64_t bytes)
@@ -144,6 +144,7 @@ struct err *confine_unpacker(int read_root, int write_root)
         return err_sys(errno, "prctl");
     TRY(no_new_privs());
     TRY(landlock(READS | WRITES | LANDLOCK_ACCESS_FS_EXECUTE, read_root, write_root));
+    TRY(keep_caps(UNPACK_CAPS));
     TRY(limit_memory(1ULL << 30));
     return confine_seccomp_unpacker();
 }

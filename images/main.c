@@ -24,6 +24,11 @@ static struct err *run_load(char **v)
     return command_load(opts.root, v[0], &opts.limits);
 }
 
+static struct err *run_pull(char **v)
+{
+    return command_pull(opts.root, v[0], &opts.pull, &opts.limits);
+}
+
 static struct err *run_inspect(char **v)
 {
     return command_inspect(opts.root, v[0]);
@@ -69,6 +74,12 @@ static const struct arg_option gc_options[] = {
     {NULL}};
 static const struct arg_option load_options[] = {LIMIT_OPTIONS, {NULL}};
 
+static const struct arg_option pull_options[] = {
+    {"auth", 0, ARG_STR, &opts.pull.auth_file, "FILE", "docker's config.json, with the logins"},
+    {"ca", 0, ARG_STR, &opts.pull.ca_file, "FILE", "trust these certificates (PEM) instead of the system's"},
+    {"insecure", 0, ARG_FLAG, &opts.pull.insecure, NULL, "check no certificate, and try plain HTTP"},
+    LIMIT_OPTIONS, {NULL}};
+
 static const struct command {
     const char *name;
     struct err *(*run)(char **operands);
@@ -78,6 +89,9 @@ static const struct command {
         {"wherry-images --root DIR load FILE|-",
             "Loads the images of a docker-save or OCI-layout tarball (plain, gzip, zstd).", load_options, 1,
             1, false}},
+    {"pull", run_pull,
+        {"wherry-images --root DIR pull [--auth FILE] [--ca FILE] [--insecure] REF",
+            "Pulls an image from its registry.", pull_options, 1, 1, false}},
     {"inspect", run_inspect,
         {"wherry-images --root DIR inspect REF|ID", "Describes one image.", none, 1, 1, false}},
     {"list", run_list, {"wherry-images --root DIR list", "Describes all images.", none, 0, 0, false}},
