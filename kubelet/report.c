@@ -188,7 +188,8 @@ void report_stop(struct worker *w)
 {
     http_call_cancel(w->status_call);
     http_call_cancel(w->delete_call);
-    w->status_call = w->delete_call = NULL;
+    http_call_cancel(w->mirror_call);
+    w->status_call = w->delete_call = w->mirror_call = NULL;
     timer_free(w->status_timer);
     w->status_timer = NULL;
 }

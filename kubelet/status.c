@@ -479,3 +479,22 @@ void status_restore(struct worker *w, const struct pod_status *s)
     for (size_t i = 0; i < s->ephemeral_container_statuses.n; i++)
         restore_container(w, &s->ephemeral_container_statuses.v[i]);
 }
+
+void status_restore_api(struct worker *w, const struct pod_status *s)
+{
+    status_restore(w, s);
+    if (is(s->phase, "Succeeded") || is(s->phase, "Failed")) {
+        w->terminal = w->keep_status = true;
+        w->attempted_before = true;
+    }
+    for (size_t i = 0; i < w->n_instances; i++) {
+        struct instance *x = w->instances[i];
+        w->attempted_before |= x->attempted;
+        if (!plan_is_live(x->state))
+            continue;
+        instance_end_set(&x->end, 137, 0, "ContainerStatusUnknown",
+            "The container could not be located when the pod was terminated", x->cid, x->started_ns,
+            clock_now_ns());
+        x->state = INSTANCE_EXITED;
+    }
+}

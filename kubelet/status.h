@@ -13,5 +13,8 @@ struct pod_status *status_make(const struct worker *w, struct arena *a, int64_t 
 /* Takes over what an earlier status says of attempts and ends: after a restart of the kubelet, or of the
  * node. */
 void status_restore(struct worker *w, const struct pod_status *s);
+/* The same from the master's, when nothing of it was found here: a terminal Pod stays so, what ran is lost.
+ */
+void status_restore_api(struct worker *w, const struct pod_status *s);
 
 #endif

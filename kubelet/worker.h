@@ -115,9 +115,12 @@ struct worker {
     struct timer *timer, *status_timer, *deadline_timer;
     bool dirty, done, cleared, finished; /* finished: may be freed */
     bool adopting;                       /* its shim is being asked what runs */
+    bool named;                          /* its source said so since it was last asked for all */
     bool keep_status;                    /* it ended before our time: the master's status of it stands */
     char *mirror_uid;                    /* the mirror Pod's at the master */
-    bool mirror_busy;
+    struct http_call *mirror_call;
+    bool unseen;           /* not named by the master's list yet */
+    bool attempted_before; /* it ran before we knew of it: it was admitted */
 };
 
 /* Takes `d`. The worker is in the table until nothing of the Pod is left. */
