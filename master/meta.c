@@ -113,24 +113,23 @@ const char *meta_check_label_1035(struct arena *a, const char *s)
     return is_dns_label(s, strlen(s)) && !isdigit((unsigned char)*s) ? NULL : LABEL_1035;
 }
 
-const char *meta_check_port_name(struct arena *a, const char *s)
+void meta_check_port_name(struct invalid *v, const struct path *p, const char *s)
 {
-    (void)a;
-    size_t n = strlen(s), letters = 0;
-    if (n > 15)
-        return "must be no more than 15 characters";
+    size_t n = strlen(s), letters = 0, other = 0;
     for (size_t i = 0; i < n; i++) {
-        if (!low_alnum(s[i]) && s[i] != '-')
-            return "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)";
         letters += s[i] >= 'a' && s[i] <= 'z';
+        other += !low_alnum(s[i]) && s[i] != '-';
     }
+    if (n > 15)
+        invalid_str(v, p, s, "must be no more than 15 characters");
+    if (other)
+        invalid_str(v, p, s, "must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)");
     if (!letters)
-        return "must contain at least one letter (a-z)";
+        invalid_str(v, p, s, "must contain at least one letter (a-z)");
     if (strstr(s, "--"))
-        return "must not contain consecutive hyphens";
-    if (s[0] == '-' || s[n - 1] == '-')
-        return "must not begin or end with a hyphen";
-    return NULL;
+        invalid_str(v, p, s, "must not contain consecutive hyphens");
+    if (n && (s[0] == '-' || s[n - 1] == '-'))
+        invalid_str(v, p, s, "must not begin or end with a hyphen");
 }
 
 static bool is_name_part(const char *s)

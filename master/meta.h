@@ -14,8 +14,8 @@ const char *meta_check_subdomain(struct arena *a, const char *s); /* RFC 1123: P
 const char *meta_check_label_1123(
     struct arena *a, const char *s); /* RFC 1123 label: containers, namespaces */
 const char *meta_check_label_1035(struct arena *a, const char *s); /* RFC 1035 label: Services once */
-const char *meta_check_port_name(struct arena *a, const char *s);  /* IANA_SVC_NAME: first broken rule */
-/* Reports every broken rule. */
+/* Report every broken rule. */
+void meta_check_port_name(struct invalid *v, const struct path *p, const char *s);   /* IANA_SVC_NAME */
 void meta_check_qualified(struct invalid *v, const struct path *p, const char *key); /* label keys */
 void meta_check_label_value(struct invalid *v, const struct path *p, const char *value);
 void meta_check_labels(struct invalid *v, const struct path *p, const struct json *labels);

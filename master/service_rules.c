@@ -25,7 +25,6 @@ static bool is_ip(const char *s)
     return inet_pton(AF_INET, s, ip) == 1 || inet_pton(AF_INET6, s, ip) == 1;
 }
 
-/* All rules a port name breaks, as far as Kubernetes tells them apart. */
 static void check_target(struct invalid *v, const struct path *p, const struct json *target)
 {
     int64_t n;
@@ -36,12 +35,7 @@ static void check_target(struct invalid *v, const struct path *p, const struct j
             invalid_int(v, p, n, PORT_RULE);
         return;
     }
-    const char *s = json_str(target), *why = meta_check_port_name(v->arena, s);
-    if (!why)
-        return;
-    invalid_str(v, p, s, why);
-    if (strpbrk(s, "abcdefghijklmnopqrstuvwxyz") == NULL && !strstr(why, "at least one"))
-        invalid_str(v, p, s, "must contain at least one letter (a-z)");
+    meta_check_port_name(v, p, json_str(target));
 }
 
 static void check_port(
