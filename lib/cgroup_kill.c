@@ -250,6 +250,31 @@ static void signal_all(const struct cgroup_hierarchy *g, const char *relative)
             signal_one(pids[i], relative);
 }
 
+static void thaw_below(int parent, const char *name, unsigned depth)
+{
+    int dir = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    auto_closedir *d = dir < 0 ? NULL : fdopendir(dir);
+    auto_free char *state = NULL;
+    if (!d) {
+        fd_cleanup(&dir);
+        return;
+    }
+    auto_err *e = file_read(dir, "freezer.state", 64, &state, NULL);
+    if (!e && strncmp(state, "THAWED", 6))
+        err_free(file_put(dir, "freezer.state", "THAWED"));
+    for (struct dirent *entry; depth < CGROUP_DEPTH && (entry = readdir(d));)
+        if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".") && strcmp(entry->d_name, ".."))
+            thaw_below(dir, entry->d_name, depth + 1);
+}
+
+/* SIGKILL wakes what cgroup2 froze, not what v1 froze, here or further down. */
+static void thaw_v1(const struct cgroup_host *h, const char *relative)
+{
+    const struct cgroup_hierarchy *g = cgroup_find(h, "freezer");
+    if (g && !g->unified)
+        thaw_below(g->fd, relative, 0);
+}
+
 /* Freezes (where that works), signals each, thaws, waits; again while something is left. */
 static bool kill_by_signal(const struct cgroup_host *h, const struct cgroup_hierarchy *g, const char *path,
     const char *relative, int64_t until)
@@ -265,21 +290,10 @@ static bool kill_by_signal(const struct cgroup_host *h, const struct cgroup_hier
         err_free(cgroup_freeze(h, path, true));
         signal_all(g, relative);
         err_free(cgroup_freeze(h, path, false));
+        thaw_v1(h, relative);
         wait_exits(pids, n, until);
         pause_ms(1);
     }
-}
-
-/* SIGKILL wakes what cgroup2 froze, not what v1 froze. */
-static void thaw_v1(const struct cgroup_host *h, const char *relative)
-{
-    const struct cgroup_hierarchy *g = cgroup_find(h, "freezer");
-    auto_free char *name = mem_printf("%s/freezer.state", relative), *state = NULL;
-    if (!g)
-        return;
-    auto_err *e = file_read(g->fd, name, 64, &state, NULL);
-    if (!e && strncmp(state, "THAWED", 6))
-        err_free(file_put(g->fd, name, "THAWED"));
 }
 
 struct err *cgroup_kill(const struct cgroup_host *h, const char *path, unsigned timeout_ms)
