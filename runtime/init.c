@@ -35,6 +35,7 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "runtime/console.h"
+#include "runtime/descriptors.h"
 #include "runtime/devices.h"
 #include "runtime/hooks.h"
 #include "runtime/rootfs.h"
@@ -43,8 +44,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/close_range.h>
-#include <linux/keyctl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -135,17 +134,6 @@ static struct err *set_names(const struct oci_config *c)
     return NULL;
 }
 
-static struct err *join_keyring(const struct container *c)
-{
-    if (c->opts->no_new_keyring)
-        return NULL;
-    char name[300];
-    snprintf(name, sizeof(name), "_ses.%s", c->opts->id);
-    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) < 0 && errno != ENOSYS && errno != EPERM)
-        return err_sys(errno, "session keyring (--no-new-keyring does without)");
-    return NULL;
-}
-
 static struct err *enter_namespaces(struct init *in, bool joined)
 {
     if (!joined)
@@ -157,7 +145,7 @@ static struct err *enter_namespaces(struct init *in, bool joined)
     /* ids change what may be looked into: said again */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return err_sys(errno, "PR_SET_DUMPABLE");
-    TRY(join_keyring(in->c));
+    TRY(process_keyring(in->c->opts->id, in->c->opts->no_new_keyring));
     TRY(set_names(in->c->config));
     TRY(enter_time(in));
     return sysctl_write(&in->l->sysctl);
@@ -260,29 +248,11 @@ static struct err *finish_tree(struct init *in)
 
 /* --- 7: descriptors */
 
-/* Keeps stdio, what is preserved for the program, and the two sockets, which move right behind those. */
 static struct err *close_descriptors(struct init *in)
 {
-    int first = 3 + in->c->preserve, *keep[] = {&in->sync, &in->c->listen}, n = 0;
-    for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
-        if (*keep[i] < 0)
-            continue;
-        int high = fcntl(*keep[i], F_DUPFD_CLOEXEC, first + 8);
-        if (high < 0)
-            return err_sys(errno, "move a descriptor");
-        *keep[i] = high;
-    }
-    for (size_t i = 0; i < ARRAY_SIZE(keep); i++) {
-        if (*keep[i] < 0)
-            continue;
-        if (dup3(*keep[i], first + n, O_CLOEXEC) < 0)
-            return err_sys(errno, "move a descriptor");
-        *keep[i] = first + n++;
-    }
+    int *keep[] = {&in->sync, &in->c->listen};
     in->root = in->slave = -1;
-    if (syscall(SYS_close_range, first + n, ~0U, 0) < 0)
-        return err_sys(errno, "close_range");
-    return NULL;
+    return descriptors_close(in->c->preserve, keep, ARRAY_SIZE(keep));
 }
 
 /* --- 8: the process */

@@ -13,6 +13,7 @@
 #include "runtime/filter.h"
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
+#include "runtime/oom_score.h"
 #include "runtime/report.h"
 #include "runtime/rootfs.h"
 #include "runtime/sync.h"
@@ -142,23 +143,6 @@ static struct err *record_pid(struct launch *l)
         file_write_atomic(AT_FDCWD, l->c.opts->pid_file, text, (size_t)n, 0644, FILE_NO_FSYNC), "--pid-file");
 }
 
-static struct err *set_oom_score(const struct launch *l)
-{
-    struct opt_int adj = l->c.config->process->oom_score_adj;
-    if (!adj.set)
-        return NULL;
-    char path[64], text[16];
-    snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)l->pid);
-    snprintf(text, sizeof(text), "%lld", (long long)adj.v);
-    struct err *e = file_put(AT_FDCWD, path, text);
-    if (e && err_kind(e) == ERR_DENIED) { /* lowering it needs CAP_SYS_RESOURCE */
-        report_warning("process.oomScoreAdj: %s", err_message(e));
-        err_free(e);
-        return NULL;
-    }
-    return err_wrap(e, "process.oomScoreAdj");
-}
-
 static struct err *write_maps(const struct launch *l)
 {
     const struct oci_linux *c = l->c.config->linux_;
@@ -246,7 +230,7 @@ static struct err *raise_init(struct launch *l)
     TRY(await_maps(l));
     TRY(hand_over_cgroups(l));
     TRY(record_pid(l));
-    TRY(set_oom_score(l));
+    TRY(oom_score_set(l->pid, l->c.config->process->oom_score_adj));
     return await_ready(l);
 }
 

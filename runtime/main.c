@@ -28,6 +28,7 @@ static const struct verb {
     {"run", verb_run, 1, "create and start"},
     {"state", verb_state, 1, "print the state of a container"},
     {"kill", verb_kill, 1, "send a signal"},
+    {"exec", verb_exec, 255, "run a further process in a container"},
     {"delete", verb_delete, 1, "remove what is left of a container"},
     {NULL, NULL, 0, NULL},
 };
@@ -124,8 +125,10 @@ static struct err *run(int argc, char **argv, int *ret_status)
             n ? operands[0] : "");
     if (!o.g.root)
         o.g.root = default_root();
-    *ret_status = v->failed;
-    return v->fn(&o.g, n, operands, ret_status);
+    struct err *e = v->fn(&o.g, n, operands, ret_status);
+    if (e)
+        *ret_status = v->failed;
+    return e;
 }
 
 int main(int argc, char **argv)

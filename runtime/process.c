@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/capability.h>
+#include <linux/keyctl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,6 +19,17 @@
 #include <unistd.h>
 
 #define PASSWD_MAX (1 << 20)
+
+struct err *process_keyring(const char *id, bool keep)
+{
+    if (keep)
+        return NULL;
+    char name[300];
+    snprintf(name, sizeof(name), "_ses.%s", id);
+    if (syscall(SYS_keyctl, KEYCTL_JOIN_SESSION_KEYRING, name) < 0 && errno != ENOSYS && errno != EPERM)
+        return err_sys(errno, "session keyring (--no-new-keyring does without)");
+    return NULL;
+}
 
 struct err *process_rlimits(const struct process_plan *p, process_warn_fn *warn, void *arg)
 {

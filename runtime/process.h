@@ -48,6 +48,8 @@ void process_setenv(struct process_plan *p, struct arena *a, const char *name, c
 typedef void process_warn_fn(void *arg, const char *text);
 
 /* Steps, in the container. */
+/* A session keyring of the container's own: keys of the host's session are not for it. */
+struct err *process_keyring(const char *id, bool keep) __attribute__((warn_unused_result));
 struct err *process_rlimits(const struct process_plan *p, process_warn_fn *warn, void *arg)
     __attribute__((warn_unused_result));
 struct err *process_scheduling(const struct process_plan *p) __attribute__((warn_unused_result));

@@ -1,0 +1,211 @@
+/*
+ * See join.h. Two steps, so that nothing of the host is ever visible inside: a helper, which shares our
+ * memory while we sleep (as vfork(2)), enters the cgroups and the namespaces, and only then is the process
+ * itself born, in the container's pid namespace, as our child (CLONE_PARENT). When somebody in the container
+ * can first see it, its root is the container's, it cannot be looked into (PR_SET_DUMPABLE), and its
+ * privileges go before it waits for anyone.
+ *
+ * The steps of the process are the last ones of init.c; what they have in common is in process.h.
+ */
+#include "runtime/join.h"
+#include "lib/file.h"
+#include "lib/mem.h"
+#include "runtime/clone.h"
+#include "runtime/console.h"
+#include "runtime/descriptors.h"
+#include "runtime/namespaces.h"
+#include "runtime/oom_score.h"
+#include "runtime/report.h"
+#include "runtime/sync.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef CLONE_NEWTIME
+#define CLONE_NEWTIME 0x80
+#endif
+#define HELPER_STACK (64 << 10)
+
+struct way {
+    struct join *j;
+    int sync[2];
+    int tasks[CGROUPS_MAX], n_tasks;
+    int cgroup; /* of the unified hierarchy, -1 */
+    int namespaces;
+    struct err *e; /* the helper's, in our memory */
+};
+
+static void warn(void *arg, const char *name)
+{
+    struct way *w = arg;
+    char text[200];
+    snprintf(
+        text, sizeof(text), "process.rlimits: %s cannot be raised so far without CAP_SYS_RESOURCE", name);
+    err_free(sync_send(w->sync[1], SYNC_WARN, text, NULL, 0));
+}
+
+/* --- the process */
+
+static struct err *become_member(struct way *w)
+{
+    /* joining a time namespace is refused to whoever shares memory, as the helper did */
+    if (w->namespaces & CLONE_NEWTIME && setns(w->j->init, CLONE_NEWTIME) < 0)
+        return err_sys(errno, "join the time namespace");
+    if (w->namespaces & CLONE_NEWUSER &&
+        (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0))
+        return err_sys(errno, "become root of the user namespace");
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+        return err_sys(errno, "PR_SET_DUMPABLE");
+    if (setsid() < 0)
+        return err_sys(errno, "setsid");
+    return process_keyring(w->j->record->id, w->j->no_new_keyring);
+}
+
+static struct err *take_terminal(struct way *w)
+{
+    if (!w->j->process.terminal)
+        return NULL;
+    auto_close root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    auto_close slave = -1;
+    if (root < 0)
+        return err_sys(errno, "open /");
+    return err_wrap(console_make(root, w->j->console, &w->j->process, &slave), "process.terminal");
+}
+
+static struct err *steps(struct way *w)
+{
+    struct process_plan *p = &w->j->process;
+    struct sync_message m;
+    const char *path;
+    TRY(become_member(w));
+    TRY(take_terminal(w));
+    int *keep[] = {&w->sync[1]};
+    TRY(descriptors_close(w->j->preserve, keep, 1));
+    TRY(process_scheduling(p));
+    TRY(process_rlimits(p, warn, w));
+    process_home(p, w->j->arena);
+    umask(022);
+    TRY(process_identity(p));
+    TRY(process_chdir(p));
+    TRY(process_find(p, w->j->arena, &path));
+    TRY(sync_expect(w->sync[1], SYNC_GO, &m));
+    TRY(process_install_filter(p));
+    return process_exec(p, path);
+}
+
+static void process_main(struct way *w) __attribute__((noreturn));
+static void process_main(struct way *w)
+{
+    struct err *e = steps(w);
+    err_free(sync_send_error(w->sync[1], e));
+    _exit(255);
+}
+
+/* --- the helper */
+
+static struct err *helper_steps(struct way *w)
+{
+    int flags = w->namespaces & ~CLONE_NEWTIME;
+    TRY(cgroups_enter(w->tasks, w->n_tasks));
+    if (flags && setns(w->j->init, flags) < 0)
+        return err_sys(errno, "join the namespaces of the container");
+    pid_t pid = clone_raw(CLONE_PARENT, w->cgroup, NULL);
+    if (pid < 0)
+        return err_sys(errno, "clone into the container");
+    if (pid == 0)
+        process_main(w);
+    w->j->pid = pid;
+    return NULL;
+}
+
+static int helper(void *arg)
+{
+    struct way *w = arg;
+    w->e = helper_steps(w);
+    _exit(0);
+}
+
+static struct err *send_helper(struct way *w)
+{
+    auto_free char *stack = mem_zalloc(HELPER_STACK);
+    pid_t pid = clone(helper, stack + HELPER_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, w);
+    if (pid < 0)
+        return err_sys(errno, "clone");
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+    return take_ptr(w->e);
+}
+
+/* --- our side */
+
+static struct err *open_cgroups(struct way *w, struct cgroups *c)
+{
+    const char *path = w->j->record->cgroup;
+    TRY(cgroups_open(c));
+    cgroups_lookup(c, path);
+    struct cgroups_hierarchy *h = cgroups_unified(c);
+    w->cgroup = h ? h->dir : -1;
+    return cgroups_tasks(c, w->tasks, &w->n_tasks);
+}
+
+static struct err *hear(struct way *w)
+{
+    for (struct sync_message m;;) {
+        int end;
+        TRY(sync_recv(w->sync[0], &m, &end));
+        if (end)
+            return NULL; /* closed by the exec */
+        if (m.kind != SYNC_WARN)
+            return err_new(ERR_BUG, "the process said '%c'", m.kind);
+        report_warning("%s", m.text);
+    }
+}
+
+static struct err *start(struct way *w)
+{
+    struct join *j = w->j;
+    TRY(send_helper(w));
+    close(take_fd(w->sync[1]));
+    j->pidfd = (int)syscall(SYS_pidfd_open, j->pid, 0);
+    struct err *e = oom_score_set(j->pid, j->process.oci->oom_score_adj);
+    if (!e)
+        e = sync_send(w->sync[0], SYNC_GO, NULL, NULL, 0);
+    if (e && err_errno(e) == EPIPE) { /* it has failed already, and says why */
+        err_free(e);
+        e = NULL;
+    }
+    if (!e)
+        e = hear(w);
+    if (e) {
+        kill(j->pid, SIGKILL);
+        waitpid(j->pid, NULL, 0);
+    }
+    return e;
+}
+
+struct err *join_start(struct join *j)
+{
+    struct way w = {.j = j, .cgroup = -1};
+    struct cgroups c = {0};
+    for (size_t i = 0; i < j->record->namespaces.n; i++) {
+        const struct ns_kind *k = namespaces_kind(j->record->namespaces.v[i]);
+        w.namespaces |= k ? k->flag : 0;
+    }
+    TRY(open_cgroups(&w, &c));
+    struct err *e = sync_pair(w.sync);
+    if (!e) {
+        e = start(&w);
+        close(w.sync[0]);
+    }
+    cgroups_close(&c);
+    return e;
+}

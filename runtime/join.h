@@ -1,0 +1,26 @@
+/* A further process in a container that runs: exec's way in. */
+#ifndef WHERRY_RUNTIME_JOIN_H
+#define WHERRY_RUNTIME_JOIN_H
+
+#include "runtime/cgroups.h"
+#include "runtime/process.h"
+#include "runtime/record.h"
+
+struct join {
+    struct arena *arena;
+    const struct record *record;
+    struct process_plan process;
+    int init;    /* pidfd of the container's init */
+    int console; /* socket for the terminal's master; -1 */
+    int preserve;
+    bool no_new_keyring;
+
+    /* out */
+    pid_t pid;
+    int pidfd;
+};
+
+/* Returns when the program runs, or could not. */
+struct err *join_start(struct join *j) __attribute__((warn_unused_result));
+
+#endif
