@@ -256,6 +256,8 @@ static void handle_resource(struct call *c, bool watch_path)
     }
     if (!may(c))
         return;
+    if (c->resource->kind->id == KIND_ENDPOINTS)
+        c->deprecated = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice";
     bool raw = c->sub && (c->sub->id == SUB_LOG || c->sub->id == SUB_EXEC || c->sub->id == SUB_ATTACH);
     enum accept_result result = accept_parse(c->arena, http_header(c->req, "Accept"), &c->accept);
     if (result != ACCEPT_OK && !raw)

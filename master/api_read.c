@@ -209,7 +209,8 @@ void list_meta_write(struct json_out *o, const struct list_meta_out *m)
     char rev[24];
     snprintf(rev, sizeof(rev), "%llu", (unsigned long long)m->rev);
     json_out_object(o, "metadata");
-    json_out_str(o, "resourceVersion", rev);
+    if (m->rev) /* a dry run has none */
+        json_out_str(o, "resourceVersion", rev);
     if (m->continue_)
         json_out_str(o, "continue", m->continue_);
     if (m->remaining)

@@ -132,6 +132,7 @@ static bool read_options(struct call *c, const char *options_kind, struct change
 static void written(void *arg, const struct change_result *r)
 {
     struct call *c = arg;
+    c->warnings = r->warnings;
     if (r->failure) {
         call_fail(c, r->failure);
     } else if (c->sub && c->sub->id == SUB_SCALE) {

@@ -59,13 +59,14 @@ static void quote_warning(struct buf *b, const char *text)
 
 static const struct http_header *warning_headers(struct call *c, const struct str_list *warnings)
 {
-    if (!warnings || !warnings->n)
+    size_t said = warnings ? warnings->n : 0, extra = c->deprecated != NULL;
+    size_t n = extra + (said < WARNINGS_MAX ? said : WARNINGS_MAX);
+    if (!n)
         return NULL;
-    size_t n = warnings->n < WARNINGS_MAX ? warnings->n : WARNINGS_MAX;
     struct http_header *h = arena_array(c->arena, n + 1, sizeof(*h));
     for (size_t i = 0; i < n; i++) {
         auto_buf b = BUF_INIT(8192);
-        quote_warning(&b, warnings->v[i]);
+        quote_warning(&b, i < extra ? c->deprecated : warnings->v[i - extra]);
         h[i] = (struct http_header){"Warning", arena_strdup(c->arena, buf_str(&b))};
     }
     return h;
@@ -75,13 +76,10 @@ void call_fail(struct call *c, const struct status *s)
 {
     auto_buf b = BUF_INIT((size_t)8 << 20);
     status_write(&b, s);
-    struct http_header retry[2] = {{0}};
     char seconds[16];
-    if (s->retry_after) {
-        snprintf(seconds, sizeof(seconds), "%u", s->retry_after);
-        retry[0] = (struct http_header){"Retry-After", seconds};
-    }
-    respond_format(c, s->code, buf_str(&b), b.len, retry[0].name ? retry : NULL);
+    snprintf(seconds, sizeof(seconds), "%u", s->retry_after);
+    const struct http_header retry[] = {{"Retry-After", seconds}, {0}};
+    respond_format(c, s->code, buf_str(&b), b.len, s->retry_after ? retry : warning_headers(c, c->warnings));
 }
 
 void call_json(struct call *c, unsigned code, const char *json, size_t len, const struct str_list *warnings)
@@ -125,6 +123,7 @@ void call_object(struct call *c, unsigned code, const struct object *o, const st
 
 void call_result(struct call *c, const struct change_result *r)
 {
+    c->warnings = r->warnings;
     if (r->failure)
         call_fail(c, r->failure);
     else

@@ -24,6 +24,8 @@ struct call {
     const char *name; /* NULL: the collection */
     unsigned verb;    /* one of enum verb_bits */
     struct accept accept;
+    const struct str_list *warnings; /* that go with a failure, too; NULL: none */
+    const char *deprecated;          /* what every use of this resource is warned of; NULL: nothing */
 };
 
 /* Ends the call with a body; frees it. */

@@ -23,7 +23,7 @@ static void keep(struct arena *a, struct json *to, const struct json *from, cons
 static void keep_metadata(struct changing *x, struct json *meta, const struct json *old)
 {
     static const char *const kept[] = {"uid", "namespace", "creationTimestamp", "deletionTimestamp",
-        "deletionGracePeriodSeconds", "generation", "generateName"};
+        "deletionGracePeriodSeconds", "generation"};
     for (size_t i = 0; i < ARRAY_SIZE(kept); i++)
         keep(x->arena, meta, old, kept[i]);
 }
@@ -141,8 +141,9 @@ void change_store(struct changing *x, const struct object *old, const struct jso
     for (int twice = 0; uid && *uid && strcmp(uid, old->uid) != 0 && twice < 2; twice++)
         invalid_str(&ad->invalid, PATH(PATH(NULL, "metadata"), "uid"), uid, "field is immutable");
     const char *deletion = json_str(json_get(&sent, "deletionTimestamp"));
-    if (deletion && !json_equal(json_get(&sent, "deletionTimestamp"),
-                        json_at(old_tree, "metadata", "deletionTimestamp", NULL)))
+    bool moved = deletion && !json_equal(json_get(&sent, "deletionTimestamp"),
+                                 json_at(old_tree, "metadata", "deletionTimestamp", NULL));
+    for (int twice = 0; moved && twice < 2; twice++) /* as often as Kubernetes says it */
         invalid_str(
             &ad->invalid, PATH(PATH(NULL, "metadata"), "deletionTimestamp"), deletion, "field is immutable");
     meta_validate(ad, obj);

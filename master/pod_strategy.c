@@ -113,6 +113,9 @@ static void new_status(struct arena *a, struct json *pod)
 static void create(struct admission *x, struct json *pod)
 {
     struct json *spec = edit_get(pod, "spec");
+    int64_t grace;
+    if (json_int(edit_get(spec, "terminationGracePeriodSeconds"), &grace) && grace < 0)
+        edit_set_int(x->arena, spec, "terminationGracePeriodSeconds", 1);
     set_account(x, pod, spec);
     set_priority(x, pod, spec);
     const char *runtime = json_str(edit_get(spec, "runtimeClassName"));
@@ -128,10 +131,6 @@ static void update(struct admission *x, struct json *pod, const struct json *old
     const char *class = json_str(json_at(old, "status", "qosClass", NULL));
     if (class)
         edit_set_str(x->arena, edit_object(x->arena, pod, "status"), "qosClass", class);
-    if (x->sub == SUB_NONE) {
-        tolerate(x->arena, edit_get(pod, "spec"), "node.kubernetes.io/not-ready");
-        tolerate(x->arena, edit_get(pod, "spec"), "node.kubernetes.io/unreachable");
-    }
 }
 
 static void validate(struct admission *x, struct json *pod)

@@ -416,20 +416,22 @@ static const char *first_of(const char *a, const char *b)
 static void event_cells(struct json_out *o, struct arena *a, const struct json *ev)
 {
     const struct json *about = json_get(ev, "involvedObject"), *series = json_get(ev, "series");
-    const char *made = text(json_get(ev, "metadata"), "creationTimestamp");
-    const char *time = first_of(text(ev, "eventTime"), made);
-    const char *first = first_of(text(ev, "firstTimestamp"), time);
+    const char *first = first_of(text(ev, "firstTimestamp"), text(ev, "eventTime"));
     const char *last = first_of(text(series, "lastObservedTime"), first_of(text(ev, "lastTimestamp"), first));
     int64_t count = 0;
     if (!json_int(json_get(series, "count"), &count))
         json_int(json_get(ev, "count"), &count);
-    char last_age[32], first_age[32], seen[128], number[24];
+    char last_age[32], first_age[32], seen[128];
     age_text(last, last_age, sizeof(last_age));
     age_text(first, first_age, sizeof(first_age));
     snprintf(seen, sizeof(seen), "%s", last_age);
     if (count > 1)
         snprintf(seen, sizeof(seen), "%s (x%lld over %s)", last_age, (long long)count, first_age);
-    snprintf(number, sizeof(number), "%lld", (long long)(count ? count : 1));
+    const char *message = text(ev, "message");
+    message += strspn(message, " \t\r\n");
+    size_t length = strlen(message);
+    while (length && strchr(" \t\r\n", message[length - 1]))
+        length--;
     const char *component =
         first_of(text(json_get(ev, "source"), "component"), text(ev, "reportingComponent"));
     const char *host = first_of(text(json_get(ev, "source"), "host"), text(ev, "reportingInstance"));
@@ -439,9 +441,9 @@ static void event_cells(struct json_out *o, struct arena *a, const struct json *
     cell(o, arena_printf(a, "%s/%s", lower(a, text(about, "kind")), text(about, "name")));
     cell(o, text(about, "fieldPath"));
     cell(o, *host ? arena_printf(a, "%s, %s", component, host) : component);
-    cell(o, text(ev, "message"));
+    json_out_strn(o, NULL, message, length);
     cell(o, first_age);
-    cell(o, number);
+    json_out_int(o, NULL, count ? count : 1);
     name_cell(o, ev);
 }
 

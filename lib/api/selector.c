@@ -119,6 +119,10 @@ static struct err *parse_operator(struct scan *s, struct selector_term *t)
         if (!strncmp(s->p, signs[i].sign, strlen(signs[i].sign))) {
             s->p += strlen(signs[i].sign);
             t->op = signs[i].op;
+            skip_space(s);
+            if (*s->p && strchr("=!<>()", *s->p))
+                return err_new(
+                    ERR_INVALID, "unable to parse requirement: found '%c', expected: identifier", *s->p);
             return add_value(s, t, word(s));
         }
     const char *name = word(s);
