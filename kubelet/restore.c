@@ -138,7 +138,7 @@ static void adopted(struct worker *w, const struct shim_state *state, struct are
 static void restore_one(struct kubelet *k, const char *uid)
 {
     struct desired *d = NULL;
-    enum worker_source source;
+    enum worker_source source = WORKER_API;
     struct err *e = read_pod(k, uid, &source, &d);
     if (e) {
         log_err(
