@@ -27,9 +27,7 @@
  * 10. Hooks (startContainer), the seccomp filter as late as it may be, execve. The socket closes at the exec,
  * which tells success; or carries the reason why not.
  *
- * /proc/self/exe. Until the exec, this process is the runtime's binary, on the host's file system
- * (CVE-2019-5736: a container that gets hold of it can write to it). A copy of the binary for each start, or
- * a second exec through a read-only mount, would cost a third of the whole. What is done is in seal.c.
+ * /proc/self/exe: until the exec this process is the runtime's binary; seal.c tells why that harms nobody.
  */
 #include "runtime/init.h"
 #include "lib/file.h"

@@ -8,6 +8,7 @@
 #include "lib/version.h"
 #include "runtime/record.h"
 #include "runtime/report.h"
+#include "runtime/seal.h"
 #include "runtime/verbs.h"
 #include <errno.h>
 #include <seccomp.h>
@@ -20,17 +21,25 @@
 static const struct verb {
     const char *name;
     verb_fn *fn;
-    int failed; /* exit status where it did */
+    bool enters; /* a process of ours enters a container: see seal.h */
+    int failed;  /* exit status where it did */
     const char *help;
 } verbs[] = {
-    {"create", verb_create, 1, "make a container that waits for start"},
-    {"start", verb_start, 1, "start a created container"},
-    {"run", verb_run, 1, "create and start"},
-    {"state", verb_state, 1, "print the state of a container"},
-    {"kill", verb_kill, 1, "send a signal"},
-    {"exec", verb_exec, 255, "run a further process in a container"},
-    {"delete", verb_delete, 1, "remove what is left of a container"},
-    {NULL, NULL, 0, NULL},
+    {"create", verb_create, true, 1, "make a container that waits for start"},
+    {"start", verb_start, false, 1, "start a created container"},
+    {"run", verb_run, true, 1, "create and start"},
+    {"exec", verb_exec, true, 255, "run a further process in a container"},
+    {"state", verb_state, false, 1, "print the state of a container"},
+    {"kill", verb_kill, false, 1, "send a signal"},
+    {"delete", verb_delete, false, 1, "remove what is left of a container"},
+    {"list", verb_list, false, 1, "list containers"},
+    {"ps", verb_ps, false, 1, "list the processes of a container"},
+    {"pause", verb_pause, false, 1, "suspend a container"},
+    {"resume", verb_resume, false, 1, "let a paused container go on"},
+    {"update", verb_update, false, 1, "change limits"},
+    {"spec", verb_spec, false, 1, "write a config.json to start from"},
+    {"features", verb_features, false, 1, "print what this runtime can do"},
+    {NULL, NULL, false, 0, NULL},
 };
 
 struct options {
@@ -125,6 +134,8 @@ static struct err *run(int argc, char **argv, int *ret_status)
             n ? operands[0] : "");
     if (!o.g.root)
         o.g.root = default_root();
+    if (v->enters)
+        TRY(seal_self(argv));
     struct err *e = v->fn(&o.g, n, operands, ret_status);
     if (e)
         *ret_status = v->failed;
@@ -134,6 +145,7 @@ static struct err *run(int argc, char **argv, int *ret_status)
 int main(int argc, char **argv)
 {
     int status;
+    prctl(PR_SET_NAME, "wherry-runtime", 0, 0, 0);
     /* nobody looks into a process that is about to enter a container */
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     auto_err *e = run(argc, argv, &status);

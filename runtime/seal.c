@@ -1,0 +1,35 @@
+/*
+ * See seal.h. A process of ours that has entered a container can be found there, and a container's program
+ * may be
+ * "/proc/self/exe": either way somebody holds a descriptor of our binary, and may write to it once nobody
+ * executes it (CVE-2019-5736). A descriptor remembers the mount that it was opened through. So whatever
+ * enters a container runs from a read-only, detached copy of the binary's mount, which is nowhere in any tree
+ * and cannot be remounted: the same pages, no copy of the binary, one more execve. Where the binary is on a
+ * read-only mount anyway (the shim runs it from one) there is nothing to do.
+ */
+#include "runtime/seal.h"
+#include "lib/mem.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/statvfs.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+struct err *seal_self(char **argv)
+{
+    struct statvfs vfs;
+    if (statvfs("/proc/self/exe", &vfs) < 0)
+        return err_sys(errno, "/proc/self/exe");
+    if (vfs.f_flag & ST_RDONLY)
+        return NULL;
+    int tree = open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+    if (tree < 0 && errno == EPERM)
+        return NULL; /* no rights over mounts: none over the binary either */
+    struct mount_attr a = {.attr_set = MOUNT_ATTR_RDONLY};
+    if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &a, sizeof(a)) < 0)
+        return err_sys(errno, "a read-only mount of our own binary");
+    syscall(SYS_execveat, tree, "", argv, environ, AT_EMPTY_PATH);
+    return err_sys(errno, "execute our own binary from a read-only mount");
+}

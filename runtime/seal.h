@@ -1,0 +1,10 @@
+/* Keeps the runtime's own binary out of reach of containers. */
+#ifndef WHERRY_RUNTIME_SEAL_H
+#define WHERRY_RUNTIME_SEAL_H
+
+#include "lib/err.h"
+
+/* Returns where this process runs from a read-only mount; else executes the same again from one. */
+struct err *seal_self(char **argv) __attribute__((warn_unused_result));
+
+#endif
