@@ -239,10 +239,15 @@ void api_delete(struct call *c)
         change_submit(c->cluster, &ch, deleted, c);
 }
 
+/* So many deletions of one request wait for a commit at a time: others get their turn in between. */
+#define COLLECTION_WINDOW 256
+
 struct collection {
     struct call *call;
+    struct change change;
     const struct object **v; /* what is to be deleted */
-    size_t n, left;
+    size_t n, next, waiting;
+    bool submitting;
 };
 
 static void collection_done(struct collection *all)
@@ -269,39 +274,49 @@ static void collection_done(struct collection *all)
     call_json(c, 200, b.data, b.len, NULL);
 }
 
+static void submit_some(struct collection *all);
+
 static void one_deleted(void *arg, const struct change_result *r)
 {
     struct collection *all = arg;
     (void)r; /* gone already, or changed meanwhile: the rest goes on */
-    if (!--all->left)
+    all->waiting--;
+    if (!all->submitting)
+        submit_some(all);
+}
+
+static void submit_some(struct collection *all)
+{
+    all->submitting = true; /* a change may be done before its submission returns */
+    while (all->next < all->n && all->waiting < COLLECTION_WINDOW) {
+        const struct object *o = all->v[all->next++];
+        all->change.ns = o->ns;
+        all->change.name = o->name;
+        all->waiting++;
+        change_submit(all->call->cluster, &all->change, one_deleted, all);
+    }
+    all->submitting = false;
+    if (all->next == all->n && !all->waiting)
         collection_done(all);
 }
 
 void api_delete_collection(struct call *c)
 {
     struct selector labels, fields;
-    struct change ch = {.verb = CHANGE_DELETE, .resource = c->resource, .ns = c->ns ? c->ns : ""};
-    if (!call_selectors(c, &labels, &fields) || !delete_options(c, &ch.body, &ch.dry_run))
-        return;
     struct collection *all = arena_new_obj(c->arena, struct collection);
+    all->call = c;
+    all->change = (struct change){.verb = CHANGE_DELETE, .resource = c->resource, .user = c->user};
+    if (!call_selectors(c, &labels, &fields) || !delete_options(c, &all->change.body, &all->change.dry_run))
+        return;
     struct registry *r = c->cluster->registry;
     enum kind_id kind = c->resource->kind->id;
     size_t begin, end;
     registry_range(r, kind, c->ns && *c->ns ? c->ns : NULL, &begin, &end);
-    *all = (struct collection){.call = c, .v = arena_array(c->arena, end - begin + 1, sizeof(*all->v))};
+    all->v = arena_array(c->arena, end - begin + 1, sizeof(*all->v));
     for (size_t i = begin; i < end; i++) {
         const struct object *o = registry_at(r, kind, i);
         if (o && object_selected(o, &labels, &fields))
             all->v[all->n++] = object_ref(o);
     }
-    size_t n = all->n;
-    all->left = n + 1;
-    const struct object **v = mem_dup(all->v, (n + 1) * sizeof(*v)); /* `all` may go with the last answer */
-    for (size_t i = 0; i < n; i++) {
-        ch.name = v[i]->name;
-        ch.ns = v[i]->ns;
-        change_submit(c->cluster, &ch, one_deleted, all);
-    }
-    free(v);
-    one_deleted(all, NULL);
+    submit_some(all);
 }

@@ -33,8 +33,9 @@ void changing_answer(struct changing *x, unsigned code, const struct object *o, 
                   .code = code, .object = o, .gone = gone, .warnings = &x->admission.invalid.warnings});
 }
 
+/* What waits for a commit. Many may wait at once: the arena is kept only for warnings. */
 struct staged {
-    struct arena *arena; /* it lives in there itself */
+    struct arena *arena; /* NULL: nothing of it is needed any more */
     const struct object *object;
     unsigned code;
     bool gone;
@@ -48,12 +49,16 @@ static void staged_done(void *arg, const struct err *e)
     struct staged *s = arg;
     struct change_result r = {
         .code = s->code, .object = s->object, .gone = s->gone, .warnings = &s->warnings};
-    if (e)
+    if (e) {
+        if (!s->arena)
+            s->arena = arena_new();
         r = (struct change_result){.code = 500, .failure = status_internal(s->arena, "%s", err_message(e))};
+    }
     if (s->done)
         s->done(s->arg, &r);
     object_unref(s->object);
     arena_free(s->arena);
+    free(s);
 }
 
 void changing_stage(struct changing *x, unsigned code, struct object *o, bool gone)
@@ -63,9 +68,13 @@ void changing_stage(struct changing *x, unsigned code, struct object *o, bool go
         object_unref(o);
         return;
     }
-    struct staged *s = arena_new_obj(x->arena, struct staged);
-    *s = (struct staged){
-        take_ptr(x->arena), object_ref(o), code, gone, x->admission.invalid.warnings, x->done, x->arg};
+    struct staged *s = mem_new(struct staged);
+    struct str_list warnings = x->admission.invalid.warnings;
+    *s = (struct staged){NULL, object_ref(o), code, gone, warnings, x->done, x->arg};
+    if (warnings.n)
+        s->arena = take_ptr(x->arena);
+    else
+        arena_free(take_ptr(x->arena));
     registry_stage(x->admission.cluster->registry, o, gone, staged_done, s);
 }
 

@@ -156,16 +156,20 @@ static void create_root_ca(struct system *s, const char *ns)
     change_create(s->cluster, KIND_CONFIG_MAP, ns, o, written, s);
 }
 
+/* So many deletions at a time; each that is done brings reconcile() back. */
+#define EMPTYING_WINDOW 256
+
 struct emptying {
     struct system *s;
-    size_t left;
+    size_t left, submitted;
 };
 
 static bool delete_one(void *arg, const struct object *o)
 {
     struct emptying *e = arg;
     e->left++;
-    if (!o->deleting)
+    const struct object *latest = registry_latest(e->s->cluster->registry, o->kind->id, o->ns, o->name);
+    if (latest && !latest->deleting && e->submitted++ < EMPTYING_WINDOW)
         change_delete(e->s->cluster, o->kind->id, o->ns, o->name, o->uid, -1, written, e->s);
     return true;
 }
