@@ -27,6 +27,19 @@ void log_init(const char *program, enum log_level level, enum log_format format)
     log_form = format;
 }
 
+struct err *log_init_text(const char *program, const char *level, const char *format)
+{
+    static const char *const formats[] = {"text", "json"};
+    for (int l = 0; l < (int)ARRAY_SIZE(level_names); l++)
+        for (int f = 0; f < (int)ARRAY_SIZE(formats); f++)
+            if (strcmp(level, level_names[l]) == 0 && strcmp(format, formats[f]) == 0) {
+                log_init(program, (enum log_level)l, (enum log_format)f);
+                return NULL;
+            }
+    return err_new(ERR_INVALID,
+        "--log-level %s --log-format %s: not error, warn, info or debug in text or json", level, format);
+}
+
 void log_to(int fd)
 {
     log_fd = fd;

@@ -12,6 +12,9 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_DEBUG };
 enum log_format { LOG_TEXT, LOG_JSON };
 
 void log_init(const char *program, enum log_level level, enum log_format format);
+/* The same from what the options --log-level and --log-format were given: ERR_INVALID names a wrong one. */
+struct err *log_init_text(const char *program, const char *level, const char *format)
+    __attribute__((warn_unused_result));
 /* fd instead of stderr; the caller keeps it. */
 void log_to(int fd);
 

@@ -4,4 +4,7 @@
 
 const char *wherry_version(void);
 
+/* The release of Kubernetes whose API we speak, as clients compare it with their own. */
+#define WHERRY_KUBERNETES_VERSION "v1.32.0+wherry"
+
 #endif

@@ -48,8 +48,8 @@ struct node {
     struct node_spec *spec;
     struct node_status *status;
 };
-extern const struct fields node_fields, node_spec_fields, node_status_fields, node_condition_fields,
-    taint_fields;
+extern const struct fields node_system_info_fields, node_fields, node_spec_fields, node_status_fields,
+    node_condition_fields, taint_fields;
 
 const char *node_condition(const struct node_status *s, const char *type); /* its status, NULL absent */
 const char *node_address(const struct node_status *s, const char *type);   /* "InternalIP" */
