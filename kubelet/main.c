@@ -100,7 +100,10 @@ static void free_paths(struct kubelet *k)
 
 static struct err *make_folders(struct kubelet *k)
 {
-    const char *const closed[] = {k->path.pods, k->path.cni_state, k->path.run_pods, k->path.runtime_root};
+    auto_free char *results = mem_printf("%s/results", k->path.cni_state);
+    auto_free char *pins = mem_printf("%s/pins", k->path.image_root);
+    const char *const closed[] = {
+        k->path.pods, results, pins, k->path.manifests, k->path.run_pods, k->path.runtime_root};
     for (size_t i = 0; i < ARRAY_SIZE(closed); i++)
         TRY(file_mkdirs(AT_FDCWD, closed[i], 0700, NULL));
     return file_mkdirs(AT_FDCWD, k->path.logs, 0755, NULL);

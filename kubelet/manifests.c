@@ -47,9 +47,10 @@ static const struct json *with_meta(
                  : json_with_at(a, doc, json_new_str(a, value), "metadata", name, NULL);
 }
 
-/* The manifest as a Pod of this node: namespace, uid, annotations; with a master the node's name is added to its
- * own, since other nodes may have the same manifest. */
-static const struct json *complete(struct kubelet *k, struct arena *a, const struct json *doc, const char *hash)
+/* The manifest as a Pod of this node: namespace, uid, annotations; with a master the node's name is added to
+ * its own, since other nodes may have the same manifest. */
+static const struct json *complete(
+    struct kubelet *k, struct arena *a, const struct json *doc, const char *hash)
 {
     char uid[37], now[CLOCK_TEXT];
     const char *name = json_str(json_at(doc, "metadata", "name", NULL));
@@ -129,8 +130,7 @@ static void read_one(struct kubelet *k, int dirfd, const char *name)
             log_err(LOG_ERROR, "", err_wrap(e, "%s/%s", k->path.manifests, name));
         return;
     }
-    json_each_item(doc, docs)
-    {
+    json_each_item (doc, docs) {
         e = apply(k, name, index, doc);
         log_err(LOG_ERROR, "", err_wrap(e, "%s/%s: document %zu", k->path.manifests, name, index));
         index++;
@@ -184,10 +184,8 @@ struct manifests *manifests_new(struct kubelet *k)
 void manifests_start(struct kubelet *k)
 {
     struct manifests *m = k->manifests;
-    if (m->inotify < 0
-        || inotify_add_watch(
-               m->inotify, k->path.manifests, IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
-               < 0) {
+    if (m->inotify < 0 || inotify_add_watch(m->inotify, k->path.manifests,
+                              IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE) < 0) {
         log_error("", "watching %s: %s", k->path.manifests, strerror(errno));
     } else {
         m->watch = watch_new(k->loop, m->inotify, changed, m);

@@ -1,6 +1,6 @@
 /*
- * Static Pods: STATE/manifests/{*.yaml,*.yml,*.json}, watched with inotify. A file is one or more Pods; its content
- * is its identity: another text is another Pod (a new uid), a file that is gone is a Pod that ends.
+ * Static Pods: STATE/manifests/{*.yaml,*.yml,*.json}, watched with inotify. A file is one or more Pods; its
+ * content is its identity: another text is another Pod (a new uid), a file that is gone is a Pod that ends.
  */
 #ifndef WHERRY_KUBELET_MANIFESTS_H
 #define WHERRY_KUBELET_MANIFESTS_H

@@ -157,8 +157,8 @@ static void renew_lease(void *arg)
     if (n->lease_call)
         return;
     if (n->lease_made) {
-        auto_free char *path =
-            mem_printf("/apis/coordination.k8s.io/v1/namespaces/" NODE_LEASE_NAMESPACE "/leases/%s", k->o.node_name);
+        auto_free char *path = mem_printf(
+            "/apis/coordination.k8s.io/v1/namespaces/" NODE_LEASE_NAMESPACE "/leases/%s", k->o.node_name);
         buf_addf(&b, "{\"spec\":{\"holderIdentity\":\"%s\",\"renewTime\":\"%s\"}}", k->o.node_name, now);
         n->lease_call = kube_request(
             k->kube, "PATCH", path, "application/merge-patch+json", buf_str(&b), b.len, lease_sent, n);
@@ -178,9 +178,9 @@ static void renew_lease(void *arg)
         .api_version = "coordination.k8s.io/v1", .kind = "Lease", .metadata = &meta, .spec = &spec};
     struct json_out o = {.buf = &b};
     fields_encode(&lease_fields, &lease, &o, NULL);
-    n->lease_call =
-        kube_request(k->kube, "POST", "/apis/coordination.k8s.io/v1/namespaces/" NODE_LEASE_NAMESPACE "/leases",
-            NULL, buf_str(&b), b.len, lease_sent, n);
+    n->lease_call = kube_request(k->kube, "POST",
+        "/apis/coordination.k8s.io/v1/namespaces/" NODE_LEASE_NAMESPACE "/leases", NULL, buf_str(&b), b.len,
+        lease_sent, n);
 }
 
 /* --- registration -------------------------------------------------------------------------------------- */
@@ -211,7 +211,8 @@ static void register_node(void *arg)
         return;
     auto_buf b = BUF_INIT(NODE_TEXT);
     node_facts_write_node(k, &n->facts, &n->pressure, n->changed_ns, &b);
-    n->register_call = kube_request(k->kube, "POST", "/api/v1/nodes", NULL, buf_str(&b), b.len, register_done, n);
+    n->register_call =
+        kube_request(k->kube, "POST", "/api/v1/nodes", NULL, buf_str(&b), b.len, register_done, n);
 }
 
 /* --- our Node, as the master has it -------------------------------------------------------------------- */

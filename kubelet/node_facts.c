@@ -108,7 +108,8 @@ static void fill_conditions(const struct node_pressure *p, const int64_t changed
     c[0] = (struct node_condition){.type = "MemoryPressure",
         .status = p->memory ? "True" : "False",
         .reason = p->memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
-        .message = p->memory ? "kubelet has insufficient memory available" : "kubelet has sufficient memory available"};
+        .message = p->memory ? "kubelet has insufficient memory available"
+                             : "kubelet has sufficient memory available"};
     c[1] = (struct node_condition){.type = "DiskPressure",
         .status = p->disk ? "True" : "False",
         .reason = p->disk ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
@@ -116,7 +117,8 @@ static void fill_conditions(const struct node_pressure *p, const int64_t changed
     c[2] = (struct node_condition){.type = "PIDPressure",
         .status = p->pids ? "True" : "False",
         .reason = p->pids ? "KubeletHasInsufficientPID" : "KubeletHasSufficientPID",
-        .message = p->pids ? "kubelet has insufficient PID available" : "kubelet has sufficient PID available"};
+        .message =
+            p->pids ? "kubelet has insufficient PID available" : "kubelet has sufficient PID available"};
     c[3] = (struct node_condition){.type = "Ready",
         .status = "True",
         .reason = "KubeletReady",

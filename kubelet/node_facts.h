@@ -1,4 +1,5 @@
-/* What there is to say of this machine: capacity, names and versions, pressure; and the Node object made of it. */
+/* What there is to say of this machine: capacity, names and versions, pressure; and the Node object made of
+ * it. */
 #ifndef WHERRY_KUBELET_NODE_FACTS_H
 #define WHERRY_KUBELET_NODE_FACTS_H
 
