@@ -90,10 +90,9 @@ static struct err *prepare(struct launch *l)
         TRY(listen_for_start(c));
     TRY(prepare_console(l));
     TRY(namespaces_open(&c->ns));
-    if (c->userns) {
+    if (c->userns)
         TRY_WRAP(rootfs_tree(c->rootfs, true, &c->rootfs_tree), "root.path");
-        TRY(rootfs_open_sources(&c->mounts));
-    }
+    TRY(rootfs_open_sources(&c->mounts, c->userns));
     TRY(cgroups_open(&l->cgroups));
     struct cgroups_hierarchy *h = cgroups_unified(&l->cgroups);
     return h ? cgroups_make(h, c->cgroup) : NULL;

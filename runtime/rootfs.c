@@ -8,6 +8,7 @@
 #include <linux/magic.h>
 #include <linux/openat2.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
@@ -44,10 +45,18 @@ static struct err *open_source(struct mount_plan *m)
     return NULL;
 }
 
-struct err *rootfs_open_sources(struct mount_list *l)
+/* "/proc/123/fd/4" */
+static bool names_descriptor(const char *source)
+{
+    unsigned pid, fd;
+    int end = 0;
+    return sscanf(source, "/proc/%u/fd/%u%n", &pid, &fd, &end) == 2 && end && !source[end];
+}
+
+struct err *rootfs_open_sources(struct mount_list *l, bool all)
 {
     for (size_t i = 0; i < l->n; i++)
-        if (l->v[i].kind == MOUNT_BIND)
+        if (l->v[i].kind == MOUNT_BIND && (all || names_descriptor(l->v[i].source)))
             TRY_WRAP(open_source(&l->v[i]), "mounts[%zu]", i);
     return NULL;
 }
