@@ -320,12 +320,14 @@ static void make_sandbox(struct worker *w)
 
 static void stop_one(struct worker *w, struct instance *i)
 {
-    if (!w->stopping) { /* it runs another image than is asked for */
+    if (!w->stopping && !w->ended) { /* it runs another image than is asked for */
         auto_free char *message = mem_printf("Container %s definition changed, will be restarted", i->name);
         int64_t grace = opt_int_or(w->desired->pod->spec->termination_grace_period_seconds, WORKER_GRACE_S);
         stop_instance(i, 1000 * grace, message);
         return;
     }
+    if (!w->stopping) /* the others have ended: sidecars follow */
+        worker_stop(w, -1, NULL, NULL);
     int64_t left = w->stop_since + w->grace_ms - clock_mono_ms();
     if (w->grace_ms > 0 && left < WORKER_LEAST_MS && i->state != INSTANCE_STOPPING)
         left = WORKER_LEAST_MS;
