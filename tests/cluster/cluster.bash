@@ -86,7 +86,7 @@ _host_snapshot() {
     echo "links"; ip -o link | cut -d: -f2 | sort
     echo "nft"; nft list tables 2>/dev/null
     [ -z "${CLUSTER:-}" ] || { echo "cgroups"; find /sys/fs/cgroup -maxdepth 3 -name "$CLUSTER*" 2>/dev/null; }
-    [ -z "${CLUSTER:-}" ] || { echo "netns"; ip netns list 2>/dev/null | grep "^$CLUSTER-"; }
+    [ -z "${CLUSTER:-}" ] || { echo "netns"; ip netns list 2>/dev/null | grep "^$CLUSTER-" || true; }
     [ -z "${CLUSTER_DIR:-}" ] || { echo "processes"; pgrep -af "$CLUSTER_DIR/" | grep -v -e pgrep -e bats || true; }
 }
 
