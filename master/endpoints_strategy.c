@@ -76,7 +76,6 @@ static void check_ports(struct invalid *v, const struct json *ports, const struc
 static void validate_endpoints(struct admission *x, struct json *obj)
 {
     const struct json *subsets = json_get(obj, "subsets");
-    invalid_warn(&x->invalid, "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice");
     for (size_t i = 0; subsets && i < subsets->n; i++) {
         const struct json *s = &subsets->items[i], *ready = json_get(s, "addresses");
         const struct json *not_ready = json_get(s, "notReadyAddresses"), *ports = json_get(s, "ports");

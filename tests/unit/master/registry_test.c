@@ -1,0 +1,182 @@
+/* master/registry: order, batches, watches, history, failures of the disk. */
+#include "tests/unit/master/cluster_fixture.h"
+#include <unistd.h>
+
+struct seen {
+    char log[4096];
+    struct registry_watch *watch;
+    struct fixture *f;
+};
+
+static void note(void *arg, const struct object *before, const struct object *now, uint64_t rev)
+{
+    struct seen *s = arg;
+    (void)rev;
+    size_t n = strlen(s->log);
+    snprintf(s->log + n, sizeof(s->log) - n, "%s%s ",
+        !before ? "+"
+        : now   ? "~"
+                : "-",
+        now ? now->name : before->name);
+}
+
+static void create(struct fixture *f, const char *name)
+{
+    char body[128];
+    snprintf(body, sizeof(body), "{\"metadata\":{\"name\":\"%s\"},\"data\":{\"k\":\"v\"}}", name);
+    struct arena *a = arena_new();
+    change_create(&f->cluster, KIND_CONFIG_MAP, "default", fixture_parse(a, body), fixture_done, f);
+    arena_free(a);
+}
+
+static bool add_name(void *arg, const struct object *o)
+{
+    strcat(arg, o->name);
+    strcat(arg, " ");
+    return true;
+}
+
+static void test_one_batch(void **state)
+{
+    struct fixture *f = *state;
+    struct seen s = {.f = f};
+    struct registry *r = f->cluster.registry;
+    uint64_t rev = registry_revision(r);
+    int before = f->answers;
+    s.watch = registry_watch(r, KIND_CONFIG_MAP, note, &s);
+    create(f, "b");
+    create(f, "a");
+    change_patch(
+        &f->cluster, KIND_CONFIG_MAP, SUB_NONE, "default", "b", "{\"data\":{\"k\":\"w\"}}", fixture_done, f);
+    change_delete(&f->cluster, KIND_CONFIG_MAP, "default", "a", NULL, -1, fixture_done, f);
+    create(f, "c");
+    assert_int_equal(f->answers, before); /* nobody is answered before it is on disk, */
+    assert_int_equal(registry_revision(r), rev);
+    assert_null(registry_get(r, KIND_CONFIG_MAP, "default", "b")); /* and nobody sees it */
+    assert_non_null(registry_latest(r, KIND_CONFIG_MAP, "default", "b"));
+    fixture_wait(f, before + 5);
+    assert_string_equal(s.log, "+b +a ~b -a +c ");
+    assert_int_equal(registry_revision(r), rev + 5);
+    char names[64] = "";
+    registry_each(r, KIND_CONFIG_MAP, "default", add_name, names);
+    assert_string_equal(names, "b c ");
+    assert_int_equal(registry_count(r, KIND_CONFIG_MAP), 2);
+    registry_unwatch(s.watch);
+}
+
+static void test_compare_and_swap_inside_a_batch(void **state)
+{
+    struct fixture *f = *state;
+    fixture_change(
+        f, CHANGE_CREATE, KIND_CONFIG_MAP, SUB_NONE, NULL, "{\"metadata\":{\"name\":\"m\"}}", false);
+    char body[160];
+    snprintf(body, sizeof(body),
+        "{\"metadata\":{\"name\":\"m\",\"namespace\":\"default\",\"resourceVersion\":\"%llu\"},\"data\":{"
+        "\"x\":\"1\"}}",
+        (unsigned long long)f->rev);
+    struct arena *a = arena_new();
+    const struct json *tree = fixture_parse(a, body);
+    int before = f->answers;
+    change_update(&f->cluster, KIND_CONFIG_MAP, SUB_NONE, tree, fixture_done, f);
+    assert_int_equal(f->answers, before);
+    change_update(&f->cluster, KIND_CONFIG_MAP, SUB_NONE, tree, fixture_done, f);
+    assert_int_equal(f->answers, before + 1); /* the second one sees the first, and is refused at once */
+    assert_int_equal(f->code, 409);
+    fixture_wait(f, before + 2);
+    assert_int_equal(f->code, 200);
+    arena_free(a);
+}
+
+static void count(void *arg, const struct registry_event *ev)
+{
+    (void)ev;
+    (*(int *)arg)++;
+}
+
+static void test_history_forgets_the_oldest(void **state)
+{
+    struct fixture *f = *state;
+    struct registry *r = f->cluster.registry;
+    uint64_t start = registry_revision(r);
+    int n = 0;
+    for (int i = 0; i < 20; i++) {
+        char name[16];
+        snprintf(name, sizeof(name), "m%d", i);
+        create(f, name);
+    }
+    fixture_wait(f, f->answers + 20);
+    assert_true(registry_history(r, KIND_CONFIG_MAP, start, count, &n));
+    assert_int_equal(n, 20);
+    n = 0;
+    assert_true(registry_history(r, KIND_CONFIG_MAP, start + 15, count, &n));
+    assert_int_equal(n, 5);
+    for (int i = 0; i < 5000; i++) {
+        char patch[64];
+        snprintf(patch, sizeof(patch), "{\"data\":{\"k\":\"%d\"}}", i);
+        change_patch(&f->cluster, KIND_CONFIG_MAP, SUB_NONE, "default", "m0", patch, NULL, NULL);
+    }
+    create(f, "end");
+    fixture_wait(f, f->answers + 1);
+    assert_false(registry_history(r, KIND_CONFIG_MAP, start, count, &n));
+    fixture_close(f); /* a new process knows no history at all, but the revision goes on */
+    uint64_t last = f->rev;
+    fixture_open(f);
+    assert_int_equal(registry_revision(f->cluster.registry), last);
+    assert_true(registry_history(f->cluster.registry, KIND_CONFIG_MAP, last, count, &n));
+    assert_false(registry_history(f->cluster.registry, KIND_CONFIG_MAP, last - 1, count, &n));
+}
+
+static void end_watch(void *arg, const struct object *before, const struct object *now, uint64_t rev)
+{
+    struct seen *s = arg;
+    note(s, before, now, rev);
+    registry_unwatch(s->watch);
+}
+
+static void test_unwatch_from_within(void **state)
+{
+    struct fixture *f = *state;
+    struct seen s = {.f = f}, t = {.f = f};
+    s.watch = registry_watch(f->cluster.registry, KIND_CONFIG_MAP, end_watch, &s);
+    t.watch = registry_watch(f->cluster.registry, KIND_CONFIG_MAP, note, &t);
+    create(f, "a");
+    create(f, "b");
+    fixture_wait(f, f->answers + 2);
+    assert_string_equal(s.log, "+a ");
+    assert_string_equal(t.log, "+a +b ");
+    registry_unwatch(t.watch);
+}
+
+static void test_second_master_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct registry *second;
+    assert_error(registry_new(&f->loop, f->path, &second), ERR_CONFLICT, "...another master has it open");
+}
+
+static void test_broken_store_is_named(void **state)
+{
+    struct fixture *f = *state;
+    struct registry *r;
+    char path[96];
+    snprintf(path, sizeof(path), "%s/broken.db", f->dir);
+    assert_ok(file_write_atomic(
+        AT_FDCWD, path, "this is no database, however long it is", 39, 0600, FILE_NO_FSYNC));
+    assert_error(registry_new(&f->loop, path, &r), ERR_SYSTEM, "...file is not a database");
+    assert_error(
+        registry_new(&f->loop, "/nosuch/store.db", &r), ERR_SYSTEM, "...unable to open database file");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_one_batch),
+        TEST(test_compare_and_swap_inside_a_batch),
+        TEST(test_history_forgets_the_oldest),
+        TEST(test_unwatch_from_within),
+        TEST(test_second_master_is_refused),
+        TEST(test_broken_store_is_named),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
