@@ -97,11 +97,11 @@ struct err *bridge_conf_parse(const struct plugin_call *c, struct bridge_conf *r
         .gateway = opt_bool_or(t.gateway, false) || opt_bool_or(t.default_gateway, false),
         .force_address = opt_bool_or(t.force_address, false),
         .masquerade = opt_bool_or(t.masq, false),
-        .hairpin = opt_bool_or(t.hairpin, false),
+        .hairpin = opt_bool_or(t.hairpin, false) || opt_bool_or(t.via_gateway, false),
         .promiscuous = opt_bool_or(t.promisc, false),
         .mac_spoof_check = opt_bool_or(t.spoof, false),
         .via_gateway = opt_bool_or(t.via_gateway, false),
-        .isolated = opt_bool_or(t.isolation, false) || opt_bool_or(t.via_gateway, false),
+        .isolated = opt_bool_or(t.isolation, false),
         .mtu = (unsigned)opt_int_or(t.mtu, 0),
         .dns = t.dns};
     if (ret->via_gateway && !ret->gateway)

@@ -9,8 +9,9 @@ struct bridge_conf {
     const char *bridge; /* "cni0" */
     bool gateway, default_gateway, force_address, masquerade, hairpin, promiscuous, mac_spoof_check;
     bool isolated; /* portIsolation: ports of the bridge do not reach each other */
-    /* viaGateway (ours): ports are isolated, and what containers send to each other goes through the host's
-     * IP stack, where Services and policies see it; without it that depends on br_netfilter. */
+    /* viaGateway (ours): what containers send to each other goes through the host's routing, where Services
+     * are translated back, with br_netfilter or without. Ports are not isolated: where br_netfilter is on, a
+     * translated packet goes on from port to port in the bridge, and back to its own port (hairpin). */
     bool via_gateway;
     unsigned mtu;
     bool has_mac;
