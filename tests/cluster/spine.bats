@@ -24,7 +24,7 @@ pods_of_web() { k get pods -l app=web -o jsonpath='{range .items[?(@.status.phas
 @test "the Service answers by name and by cluster IP, from different Pods" {
     local ip answers
     ip=$(k get service web -o jsonpath='{.spec.clusterIP}')
-    answers=$(k exec client -- sh -c "for i in 1 2 3 4 5 6; do wget -T 5 -qO- http://web/; wget -T 5 -qO- http://$ip/; done")
+    answers=$(k exec client -- sh -c "for i in 1 2 3 4 5 6; do timeout 5 wget -qO- http://web/; timeout 5 wget -qO- http://$ip/; done")
     [ "$(wc -l <<<"$answers")" = 12 ]
     [ "$(sort -u <<<"$answers" | wc -l)" -gt 1 ]
     local name
