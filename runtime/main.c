@@ -96,7 +96,7 @@ static char *list_of_verbs(void)
     return text;
 }
 
-static struct err *run(int argc, char **argv, int *ret_status)
+static struct err *run(int argc, char **argv, char **original, int *ret_status)
 {
     struct options o = {.g = {.log_format = "text"}, .rootless = "auto"};
     const struct arg_option options[] = {
@@ -135,7 +135,7 @@ static struct err *run(int argc, char **argv, int *ret_status)
     if (!o.g.root)
         o.g.root = default_root();
     if (v->enters)
-        TRY(seal_self(argv));
+        TRY(seal_self(original));
     struct err *e = v->fn(&o.g, n, operands, ret_status);
     if (e)
         *ret_status = v->failed;
@@ -148,7 +148,8 @@ int main(int argc, char **argv)
     prctl(PR_SET_NAME, "wherry-runtime", 0, 0, 0);
     /* nobody looks into a process that is about to enter a container */
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    auto_err *e = run(argc, argv, &status);
+    auto_free char **original = mem_dup(argv, ((size_t)argc + 1) * sizeof(*argv)); /* parsing reorders */
+    auto_err *e = run(argc, argv, original, &status);
     if (!e && fflush(stdout) != 0)
         status = 1;
     if (e)
