@@ -3,6 +3,7 @@
 #include "master/call.h"
 #include "master/changing.h"
 #include "master/edit.h"
+#include "master/proto.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,29 @@ static bool parse_json(struct call *c, bool patch, const struct json **ret)
     return fail_body(c, json_error(c, text, len, e), patch);
 }
 
+/* What this request sends. */
+static const char *body_type(const struct call *c)
+{
+    if (c->verb == VERB_DELETE || c->verb == VERB_DELETECOLLECTION)
+        return "meta.v1.DeleteOptions";
+    switch (c->sub ? c->sub->id : SUB_NONE) {
+    case SUB_SCALE:
+        return "autoscaling.v1.Scale";
+    case SUB_BINDING:
+        return "core.v1.Binding";
+    case SUB_EVICTION:
+        return "policy.v1.Eviction";
+    default:
+        return c->resource->foreign_view ? "events.v1.Event" : c->resource->kind->type;
+    }
+}
+
+static bool parse_proto(struct call *c, const char *body, size_t len, const struct json **ret)
+{
+    auto_err *e = proto_read(c->arena, schema_find(body_type(c)), body, len, ret);
+    return !e || fail_body(c, err_message(e), false);
+}
+
 /* The object of a POST or PUT. */
 static bool read_object(struct call *c, const struct json **ret)
 {
@@ -72,9 +96,11 @@ static bool read_object(struct call *c, const struct json **ret)
         return parse_json(c, false, ret);
     if (!strcmp(type, "application/yaml"))
         return parse_yaml(c, text, len, ret);
+    if (!strcmp(type, "application/vnd.kubernetes.protobuf"))
+        return parse_proto(c, text, len, ret);
     call_fail(c, status_new(c->arena, 415, "UnsupportedMediaType",
                      "the body of the request was in an unknown format - accepted media types include: "
-                     "application/json, application/yaml"));
+                     "application/json, application/yaml, application/vnd.kubernetes.protobuf"));
     return false;
 }
 

@@ -64,14 +64,15 @@ static struct err *open_all(const struct settings *s, struct cluster *c, struct 
         .node_ip = s->node_ip};
     TRY(alloc_new(s->service_cidr, &c->alloc));
     pki.kubernetes_ip = alloc_kubernetes_ip(c->alloc);
-    TRY(pki_ensure(&pki));
     const char *dir = arena_printf(a, "%s/pki", s->state), *master = arena_printf(a, "%s/master", s->state);
+    TRY(file_mkdirs(AT_FDCWD, master, 0700, NULL));
+    /* The store first: a second master on this state is refused before it has changed anything. */
+    TRY(registry_new(c->loop, arena_printf(a, "%s/store.db", master), &c->registry));
+    alloc_follow(c->alloc, c->registry);
+    TRY(pki_ensure(&pki));
     char *ca = NULL;
     TRY(file_read(AT_FDCWD, arena_printf(a, "%s/ca.crt", dir), 65536, &ca, NULL));
     c->ca_pem = ca;
-    TRY(file_mkdirs(AT_FDCWD, master, 0700, NULL));
-    TRY(registry_new(c->loop, arena_printf(a, "%s/store.db", master), &c->registry));
-    alloc_follow(c->alloc, c->registry);
     const char *ca_file = arena_printf(a, "%s/ca.crt", dir);
     const struct http_client_tls tls = {.ca_file = ca_file,
         .cert_file = arena_printf(a, "%s/apiserver-kubelet-client.crt", dir),

@@ -57,7 +57,11 @@ static void parse_flag(struct schema_field *f, char *flag)
         f->keys = flag + 5;
     else if (!strcmp(flag, "set") || !strcmp(flag, "atomic") || !strcmp(flag, "granular"))
         f->list = flag;
-    else
+    else if (*flag == '#') {
+        char *dot = strchr(flag, '.');
+        f->outer = dot ? (unsigned)strtoul(flag + 1, NULL, 10) : 0;
+        f->number = (unsigned)strtoul(dot ? dot + 1 : flag + 1, NULL, 10);
+    } else
         broken(flag);
 }
 

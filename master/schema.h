@@ -42,6 +42,7 @@ struct schema_field {
     const char *merge_key;    /* NULL: a list of scalars, or not merged */
     const char *keys;         /* "containerPort,protocol"; NULL: no list of that kind */
     const char *list;         /* "set", "atomic"; NULL */
+    unsigned outer, number;   /* in protobuf: of the field in the message, or in its field `outer`; 0: none */
 };
 
 /* Built at the first call, by whoever comes first; lives as long as the process. */
