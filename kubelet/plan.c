@@ -83,12 +83,14 @@ static bool is_over(const struct plan_in *in, const struct plan_instance *c)
     return c->state == INSTANCE_EXITED && !restarts(in, c);
 }
 
-static void start(const struct plan_in *in, struct plan_out *out, size_t i)
+/* true: it is started now. */
+static bool start(const struct plan_in *in, struct plan_out *out, size_t i)
 {
     if (in->v[i].retry_at > in->now)
         wake(out, in->v[i].retry_at);
     else if (in->inputs_ready)
         act(out, ACTION_START, i);
+    return in->v[i].retry_at <= in->now;
 }
 
 /* Everything has to end. */
@@ -173,10 +175,14 @@ static bool init_failed(const struct plan_in *in)
     return false;
 }
 
+/* One container is handed to the shim at a time: they start, and their Events come, in the spec's order. One
+ * whose image is being pulled holds nobody back. */
 static void plan_run(const struct plan_in *in, struct plan_out *out)
 {
-    bool failed = false;
+    bool failed = false, starting = false;
     out->initialized = plan_init(in, out, is_through(in), &failed);
+    for (size_t i = 0; i < in->n; i++)
+        starting |= in->v[i].state == INSTANCE_STARTING;
     for (size_t i = 0; i < in->n; i++) {
         const struct plan_instance *c = &in->v[i];
         if (c->kind == INSTANCE_EPHEMERAL && c->state == INSTANCE_NEW)
@@ -185,8 +191,8 @@ static void plan_run(const struct plan_in *in, struct plan_out *out)
             continue;
         if (c->state == INSTANCE_RUNNING && c->changed)
             act(out, ACTION_STOP, i);
-        else if (!busy[c->state] && !is_over(in, c))
-            start(in, out, i);
+        else if (!busy[c->state] && !is_over(in, c) && !starting)
+            starting = start(in, out, i);
     }
 }
 

@@ -132,6 +132,7 @@ void start_instance(struct instance *i)
     struct image_wait *wait = images_want(i->worker->kubelet->images, &want);
     if (wait)
         i->image_wait = wait;
+    worker_kick(i->worker); /* the next one may have its turn */
 }
 
 /* --- the container ------------------------------------------------------------------------------------- */

@@ -50,19 +50,16 @@ static bool awaits_restart(const struct instance *i)
            plan_restarts(w->desired->pod->spec, i->spec, i->kind, i->end.exit_code);
 }
 
-static bool initialized(const struct worker *w);
-
 static void waiting(struct arena *a, const struct instance *i, struct container_state *state)
 {
     state->waiting = arena_new_obj(a, struct container_state_waiting);
     state->waiting->reason = i->waiting;
     state->waiting->message = i->waiting_message;
-    if (!i->waiting) {
-        bool main = i->kind == INSTANCE_MAIN || i->kind == INSTANCE_INIT || i->kind == INSTANCE_SIDECAR;
-        bool init = i->worker->desired->pod->spec->init_containers.n > 0;
+    if (!i->waiting)
         state->waiting->reason =
-            main && init && !initialized(i->worker) ? "PodInitializing" : "ContainerCreating";
-    }
+            i->worker->desired->pod->spec->init_containers.n && i->kind != INSTANCE_EPHEMERAL
+                ? "PodInitializing"
+                : "ContainerCreating";
 }
 
 static struct container_state *state_of(struct arena *a, const struct instance *i)
@@ -192,21 +189,6 @@ static bool any_main_started(const struct worker *w)
             (w->instances[i]->attempted || w->instances[i]->state != INSTANCE_NEW))
             return true;
     return false;
-}
-
-/* Are the init containers through? */
-static bool initialized(const struct worker *w)
-{
-    if (any_main_started(w))
-        return true;
-    for (size_t i = 0; i < w->n_instances; i++) {
-        const struct instance *x = w->instances[i];
-        if (x->kind == INSTANCE_INIT && !(x->state == INSTANCE_EXITED && x->end.exit_code == 0))
-            return false;
-        if (x->kind == INSTANCE_SIDECAR && !(x->state == INSTANCE_RUNNING && x->started))
-            return false;
-    }
-    return true;
 }
 
 static const char *phase_of(const struct worker *w, const struct count *n)
