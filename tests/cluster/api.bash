@@ -42,13 +42,13 @@ eventually() {
 }
 
 master_again() {
-    in_net "$BIN/wherry-master" --state "$API_DIR/state" --run "$API_DIR/run" --advertise 198.18.0.1 \
-        </dev/null >>"$API_DIR/log" 2>&1 3>&- 4>&- &
+    (exec nsenter --net="/run/netns/$API_NET" setsid "$BIN/wherry-master" --state "$API_DIR/state" --run "$API_DIR/run" \
+        --advertise 198.18.0.1 </dev/null >>"$API_DIR/log" 2>&1 3>&- 4>&-) &
     echo $! >"$API_DIR/pid"
     eventually 20 serves
 }
 serves() { in_net curl -sS --max-time 5 --cacert "$API_DIR/state/pki/ca.crt" https://198.18.0.1:6443/readyz; }
-# nsenter executes in place, so this is the master itself.
+# exec, nsenter and setsid all execute in place: this is the master itself.
 master_kill() { kill -9 "$(cat "$API_DIR/pid")" && tail --pid="$(cat "$API_DIR/pid")" -f /dev/null; }
 
 master_start() {

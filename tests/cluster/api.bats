@@ -173,6 +173,7 @@ no_pods_of_web() { [ -z "$(k get pods -l app=web -o name)" ]; }
     master_kill
     master_again
     run api GET '/api/v1/secrets?watch=1&resourceVersion=1&timeoutSeconds=1'
+    echo "$output"
     [[ "$output" == *'"ERROR"'*'"code":410'* ]]
 }
 
