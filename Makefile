@@ -112,9 +112,21 @@ $(foreach t,$(UNIT_SRC:tests/unit/%.c=%),$(eval $(call unit_rule,$(t))))
 unit: $(UNIT_BINS) ## build and run the unit tests of this variant
 	@tests/run-unit $(UNIT_BINS)
 
+# make fuzz T=json SECONDS=60: tests/fuzz/T_fuzz.c under libFuzzer; what it learns stays in build/fuzz/T.
+T       ?= json
+SECONDS ?= 60
+fuzz: ## fuzz one parser (T=json|yaml|fields_shim|image_ref SECONDS=60), needs clang
+	@mkdir -p $(BUILD)/fuzz/$(T)
+	clang $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
+		-o $(BUILD)/fuzz/$(T)_fuzz tests/fuzz/$(T)_fuzz.c \
+		$(addprefix lib/,$(addsuffix .c,err mem buf utf8 base64 json json_read json_write fields fields_write file file_tree yaml yaml_scalar yaml_write)) \
+		lib/api/shim.c lib/api/image.c -lyajl -lyaml
+	$(BUILD)/fuzz/$(T)_fuzz -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_funcs=0 \
+		-verbosity=0 -artifact_prefix=$(BUILD)/fuzz/$(T)- $(BUILD)/fuzz/$(T)
+
 check: ## include law, lengths, format, cppcheck, unit tests under ASan and UBSan (no root, under a minute)
 	@tests/check-tree
-	@$(MAKE) --no-print-directory VARIANT=asan unit
+	@$(MAKE) --no-print-directory -j2 VARIANT=asan unit
 
 deps: ## install what building and testing need (apt, as root)
 	@tests/deps
@@ -154,6 +166,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z_.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
-.PHONY: all unit check deps test demo demo-stop bench install fmt clean help
+.PHONY: all unit check fuzz deps test demo demo-stop bench install fmt clean help
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -61,7 +61,7 @@ static int push(struct reader *r, struct json value)
     if (++r->nodes > r->lim->nodes)
         return fail(r, ERR_LIMIT, "too many values");
     if (r->n == r->cap) {
-        r->cap = r->cap ? r->cap * 2 : 64;
+        r->cap *= 2;
         r->stack = mem_realloc(r->stack, r->cap, sizeof(*r->stack));
     }
     r->stack[r->n++] = (struct pending){{r->name, value}, r->name_offset};
@@ -244,6 +244,8 @@ struct err *json_parse(
         return err_new(ERR_LIMIT, "a JSON text of %zu bytes: more than %zu", len, lim->bytes);
     struct reader r = {.arena = a, .lim = lim, .text = text, .len = len};
     r.frames = mem_array(lim->depth, sizeof(*r.frames));
+    r.cap = 64;
+    r.stack = mem_array(r.cap, sizeof(*r.stack));
     r.yajl = yajl_alloc(&callbacks, NULL, &r);
     if (!r.yajl)
         abort();
