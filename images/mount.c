@@ -5,6 +5,7 @@
 #include "images/command.h"
 #include "images/describe.h"
 #include "lib/buf.h"
+#include "lib/file.h"
 #include "lib/tls.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -113,8 +114,12 @@ struct err *command_umount(const char *root, const char *dir)
 {
     char pin[64];
     TRY(pin_name(dir, pin));
-    if (umount2(dir, UMOUNT_NOFOLLOW))
-        return errno == EINVAL ? err_new(ERR_NOT_FOUND, "%s: nothing is mounted there", dir)
-                               : err_sys(errno, "%s: umount", dir);
-    return image_unpin(root, pin);
+    if (!umount2(dir, UMOUNT_NOFOLLOW))
+        return image_unpin(root, pin);
+    if (errno != EINVAL)
+        return err_sys(errno, "%s: umount", dir);
+    auto_free char *path = mem_printf("%s/pins/%s", root, pin);
+    if (!file_exists(AT_FDCWD, path))
+        return err_new(ERR_NOT_FOUND, "%s: nothing is mounted there", dir);
+    return image_unpin(root, pin); /* umount(8) was faster, or there was a reboot */
 }

@@ -4,7 +4,7 @@
 #   images ARGS...        wherry-images on that store
 #   layer ENTRIES...      writes a layer of hostile_tar's entries, prints its file
 #   image OUT NAME LAYER...   a docker-save tarball of such layers
-#   rootfs NAME           mounts the image at $T/mnt
+#   rootfs NAME           mounts the image at $T/mnt; unmount ends that
 #   nothing_left          no temporary file, no layer, no blob in the store
 #   same_canary           the canary tree is what it was
 
@@ -27,7 +27,7 @@ images_setup() {
 
 images_teardown() {
     local status=0
-    mountpoint -q "$T/mnt" && umount "$T/mnt"
+    unmount
     same_canary || status=1
     rm -rf "$T"
     return $status
@@ -46,7 +46,7 @@ same_canary() {
 images() { timeout 120 "$WHERRY_BIN/wherry-images" --root "$ROOT" "$@"; }
 
 layer() {
-    N=$(($(ls "$T" | grep -c '^layer') + 1))
+    N=$(($(find "$T" -maxdepth 1 -name 'layer*' | wc -l) + 1)) # often called in a subshell
     "$BATS_FILE_TMPDIR/hostile_tar" "$@" >"$T/layer$N.tar"
     echo "$T/layer$N.tar"
 }
@@ -80,8 +80,12 @@ load_layer() { # ENTRIES...
 layers_of() { images inspect "$1" | jq -r '.image.layers[]'; }
 
 rootfs() {
-    mountpoint -q "$T/mnt" && umount "$T/mnt"
+    unmount
     images mount "$1" "$T/mnt"
+}
+
+unmount() {
+    ! mountpoint -q "$T/mnt" || images umount "$T/mnt"
 }
 
 nothing_left() {

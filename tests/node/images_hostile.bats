@@ -97,6 +97,7 @@ teardown() {
     refused invalid "which is not there"
     load_layer "l:s:$T/canary/file" h:a:s f:a:644:bad # a link to the symlink itself, which the file replaces
     loaded
+    unmount
     images rm hostile:1 >/dev/null
     load_layer "l:dir:$T/canary" h:a:dir/file f:a:644:bad
     refused invalid "which is not there"
@@ -198,6 +199,7 @@ teardown() {
 @test "very deep folders and very many names end in bounded time" {
     load_layer deep:2040 f:$(printf 'd/%.0s' {1..2040})x:644:x
     loaded
+    unmount
     images rm hostile:1 >/dev/null
     nothing_left
     image "$T/image.tar" hostile:1 "$(layer d:d:755 n:d/x:20000)" "$(layer n:d/.wh.x:20000)"
