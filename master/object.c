@@ -130,7 +130,7 @@ static void pack_object(
     char *end = stpcpy(key, ns);
     if (kind->namespaced)
         *end++ = '/';
-    strcpy(end, name); /* NOLINT: sized above */
+    memcpy(end, name, strlen(name) + 1);
     int64_t created = 0;
     const char *when = json_str(json_get(meta, "creationTimestamp"));
     if (when && clock_parse(when, &created))

@@ -70,10 +70,10 @@ pods_of_web() { k get pods -l app=web -o jsonpath='{range .items[?(@.status.phas
     [ "$(k get pod client -o name)" = pod/client ]
     k describe pod client | grep -q '^Status: *Running'
     k describe node n1 >/dev/null
-    k label pod client x=y
-    [ "$(k get pods -l x=y -o name)" = pod/client ]
-    EDITOR="sed -i s/x:.y/x: z/" KUBE_EDITOR="sed -i s/x:.y/x:\ z/" k edit pod client
-    [ "$(k get pods -l x=z -o name)" = pod/client ]
+    k label pod client x=one
+    [ "$(k get pods -l x=one -o name)" = pod/client ]
+    KUBE_EDITOR='sed -i s/x:\ one/x:\ two/' k edit pod client
+    [ "$(k get pods -l x=two -o name)" = pod/client ]
     k delete -f examples/web.yaml
     eventually 20 test -z "$(k get pods -l app=web -o name)"
 }

@@ -29,10 +29,12 @@ static void create(struct fixture *f, const char *name)
     arena_free(a);
 }
 
+#define NAMES 64
 static bool add_name(void *arg, const struct object *o)
 {
-    strcat(arg, o->name);
-    strcat(arg, " ");
+    char *names = arg;
+    size_t n = strlen(names);
+    snprintf(names + n, NAMES - n, "%s ", o->name);
     return true;
 }
 
@@ -57,7 +59,7 @@ static void test_one_batch(void **state)
     fixture_wait(f, before + 5);
     assert_string_equal(s.log, "+b +a ~b -a +c ");
     assert_int_equal(registry_revision(r), rev + 5);
-    char names[64] = "";
+    char names[NAMES] = "";
     registry_each(r, KIND_CONFIG_MAP, "default", add_name, names);
     assert_string_equal(names, "b c ");
     assert_int_equal(registry_count(r, KIND_CONFIG_MAP), 2);
