@@ -7,8 +7,10 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
+#include "proxy/dns.h"
 #include "proxy/routes.h"
 #include "proxy/rules.h"
+#include "proxy/ruleset_rules.h"
 #include "proxy/watches.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +24,7 @@ struct proxy {
     struct model *model;
     struct watches *watches;
     struct rules *rules;
+    struct dns *dns;
     struct deferred *soon;
     struct timer *retry;
     uint64_t pause_ms;
@@ -102,6 +105,21 @@ static void watch_failed(void *arg, const char *what, const struct err *e)
     log_warn("", "watch %s: %s", what, err_message(e));
 }
 
+static struct err *open_name_server(struct proxy *p, uv_loop_t *loop)
+{
+    auto_arena *a = arena_new();
+    struct ruleset_cidr services;
+    struct dns_opts o = {.address = p->o->dns_ip,
+        .zone = {.model = p->model, .domain = p->o->domain},
+        .upstreams = p->o->upstreams};
+    TRY(ruleset_cidr_parse(p->o->service_cidr, &services));
+    o.zone.service_mask = services.mask;
+    o.zone.service_net = services.network;
+    if (o.upstreams.n == 0)
+        o.upstreams = dns_upstreams(a, p->o->resolv_conf, p->o->dns_ip);
+    return dns_new(loop, &o, &p->dns);
+}
+
 static struct err *open_parts(struct proxy *p, uv_loop_t *loop)
 {
     static const struct model_events model_events = {service_changed, nodes_changed};
@@ -111,6 +129,7 @@ static struct err *open_parts(struct proxy *p, uv_loop_t *loop)
     p->soon = deferred_new(loop, reconcile, p);
     p->retry = timer_new(loop, reconcile, p);
     TRY(rules_new(p->model, &rules, &p->rules));
+    TRY(open_name_server(p, loop));
     TRY(kube_open(loop, p->o->kubeconfig, &p->kube));
     p->watches = watches_new(p->kube, p->model, &watch_events, p);
     return NULL;
@@ -135,6 +154,7 @@ void proxy_free(struct proxy *p)
         return;
     watches_free(p->watches);
     kube_close(p->kube);
+    dns_free(p->dns);
     rules_free(p->rules);
     model_free(p->model);
     deferred_free(p->soon);
