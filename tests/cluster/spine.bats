@@ -1,12 +1,14 @@
 #!/usr/bin/env bats
 # The whole way of a Pod with the real kubectl: three replicas behind a Service, on one node.
 
+bats_require_minimum_version 1.5.0
 load cluster
 
 setup_file() { cluster_start 1; }
 teardown_file() { cluster_stop; }
 
 ready_replicas() { [ "$(k get rc web -o jsonpath='{.status.readyReplicas}')" = "$1" ]; }
+no_pods_of_web() { [ -z "$(k get pods -l app=web -o name)" ]; }
 pods_of_web() { k get pods -l app=web -o jsonpath='{range .items[?(@.status.phase=="Running")]}{.metadata.name}{"\n"}{end}'; }
 
 @test "apply: a ReplicationController, a Service and a client become ready" {
@@ -48,8 +50,8 @@ pods_of_web() { k get pods -l app=web -o jsonpath='{range .items[?(@.status.phas
 @test "a cluster IP answers no ping" {
     local ip
     ip=$(k get service web -o jsonpath='{.spec.clusterIP}')
-    run at 1 ping -c 1 -W 1 "$ip"
-    [ "$status" != 0 ]
+    run -0 k exec client -- ping -c 1 -W 2 "$(k get pods -l app=web -o jsonpath='{.items[0].status.podIP}')"
+    run -1 k exec client -- ping -c 1 -W 1 "$ip"
 }
 
 @test "logs, exec with its exit status, stdin" {
@@ -75,5 +77,5 @@ pods_of_web() { k get pods -l app=web -o jsonpath='{range .items[?(@.status.phas
     KUBE_EDITOR='sed -i s/x:\ one/x:\ two/' k edit pod client
     [ "$(k get pods -l x=two -o name)" = pod/client ]
     k delete -f examples/web.yaml
-    eventually 20 test -z "$(k get pods -l app=web -o name)"
+    eventually 20 no_pods_of_web
 }
