@@ -11,6 +11,33 @@
 static const struct json_limits body_limits = {
     .bytes = 3 << 20, .depth = 64, .nodes = 400000, .duplicates = true};
 
+/* What is compared pairwise further on must not be long: nothing real comes near. */
+#define ARRAY_MAX 4096
+#define OBJECT_MAX 10000
+
+static bool is_bounded(const struct json *j)
+{
+    if (j->n > (j->type == JSON_ARRAY ? ARRAY_MAX : j->type == JSON_OBJECT ? OBJECT_MAX : UINT32_MAX))
+        return false;
+    for (size_t i = 0; i < j->n; i++) {
+        if (j->type != JSON_ARRAY && j->type != JSON_OBJECT)
+            return true;
+        if (!is_bounded(j->type == JSON_ARRAY ? &j->items[i] : &j->members[i].value))
+            return false;
+    }
+    return true;
+}
+
+static bool check_bounds(struct call *c, const struct json *body)
+{
+    if (is_bounded(body))
+        return true;
+    call_fail(c, status_new(c->arena, 413, "RequestEntityTooLarge",
+                     "Request entity too large: a list of more than %d or a map of more than %d entries",
+                     ARRAY_MAX, OBJECT_MAX));
+    return false;
+}
+
 /* Go's words for what its parser found first. */
 static const char *json_error(struct call *c, const char *text, size_t len, const struct err *e)
 {
@@ -45,7 +72,7 @@ static bool parse_yaml(struct call *c, const char *text, size_t len, const struc
     if (!docs->n)
         return fail_body(c, "the body is empty", false);
     *ret = &docs->items[0];
-    return true;
+    return check_bounds(c, *ret);
 }
 
 static bool parse_json(struct call *c, bool patch, const struct json **ret)
@@ -54,7 +81,7 @@ static bool parse_json(struct call *c, bool patch, const struct json **ret)
     const char *text = http_body(c->req, &len);
     auto_err *e = json_parse(c->arena, text, len, &body_limits, ret);
     if (!e)
-        return true;
+        return check_bounds(c, *ret);
     if (err_kind(e) == ERR_LIMIT) {
         call_fail(c, status_new(c->arena, 413, "RequestEntityTooLarge", "Request entity too large: %s",
                          err_message(e)));
@@ -83,7 +110,7 @@ static const char *body_type(const struct call *c)
 static bool parse_proto(struct call *c, const char *body, size_t len, const struct json **ret)
 {
     auto_err *e = proto_read(c->arena, schema_find(body_type(c)), body, len, ret);
-    return !e || fail_body(c, err_message(e), false);
+    return e ? fail_body(c, err_message(e), false) : check_bounds(c, *ret);
 }
 
 /* The object of a POST or PUT. */

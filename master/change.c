@@ -78,6 +78,11 @@ void changing_stage(struct changing *x, unsigned code, struct object *o, bool go
     registry_stage(x->admission.cluster->registry, o, gone, staged_done, s);
 }
 
+bool changing_is_durable(const struct changing *x, const struct object *o)
+{
+    return registry_get(x->admission.cluster->registry, o->kind->id, o->ns, o->name) == o;
+}
+
 const struct status *changing_not_found(struct changing *x)
 {
     return status_not_found(x->arena, x->resource->group, x->kind->resource, x->name);

@@ -141,7 +141,7 @@ static void delete_object(struct changing *x, const struct object *old, const st
     }
     if (old->deleting) { /* a second deletion can only shorten the wait */
         json_int(edit_get(meta, "deletionGracePeriodSeconds"), &left);
-        if (grace >= left && json_equal(&obj, object_tree(a, old))) {
+        if (grace >= left && json_equal(&obj, object_tree(a, old)) && changing_is_durable(x, old)) {
             changing_answer(x, 200, old, false);
             return;
         }

@@ -160,7 +160,7 @@ void change_store(struct changing *x, const struct object *old, const struct jso
         return;
     edit_set(x->arena, meta, "resourceVersion", *json_at(old_tree, "metadata", "resourceVersion", NULL));
     bool gone = is_released(x, old, obj);
-    if (!gone && json_equal(obj, old_tree)) {
+    if (!gone && json_equal(obj, old_tree) && changing_is_durable(x, old)) {
         changing_answer(x, 200, old, false);
         return;
     }
@@ -233,9 +233,10 @@ static void update_scale(
     }
     struct json obj = edit_copy(x->arena, old_tree, 4);
     edit_set_int(x->arena, edit_object(x->arena, &obj, "spec"), "replicas", n);
-    struct change plain = *x->c; /* from here on it is a change of the controller itself */
-    plain.sub = SUB_NONE;
-    x->c = &plain;
+    struct change *plain = arena_new_obj(x->arena, struct change);
+    *plain = *x->c; /* from here on it is a change of the controller itself */
+    plain->sub = SUB_NONE;
+    x->c = plain;
     change_store(x, old, old_tree, &obj);
 }
 

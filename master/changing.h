@@ -31,6 +31,8 @@ void changing_stage(struct changing *x, unsigned code, struct object *o, bool go
 bool changing_decode(struct changing *x, const struct json *body, bool patched, struct json *ret);
 /* false: it was refused or found invalid, and failed already. */
 bool changing_valid(struct changing *x, const struct json *obj);
+/* Whether o may be answered with as it is: a staged one has to be committed first, so it is written again. */
+bool changing_is_durable(const struct changing *x, const struct object *o);
 const struct status *changing_not_found(struct changing *x);
 const struct status *changing_conflict(struct changing *x, const char *why);
 

@@ -101,8 +101,11 @@ no_pods_of_web() { [ -z "$(k get pods -l app=web -o name)" ]; }
     run api POST /api/v1/namespaces/default/configmaps "@$API_DIR/deep"
     [[ "$(status_of)" = 4* ]]
     { printf '{"metadata":{"name":"wide"},"data":{"k0":""'; seq 1 100000 | sed 's/.*/,"k&":""/' | tr -d '\n'; printf '}}'; } >"$API_DIR/wide"
-    run api POST /api/v1/namespaces/default/configmaps?dryRun=All "@$API_DIR/wide"
-    [ "$(status_of)" = 201 ]
+    run api POST /api/v1/namespaces/default/configmaps "@$API_DIR/wide"
+    [ "$(status_of)" = 413 ]
+    { printf '{"metadata":{"name":"long"},"spec":{"containers":[{"name":"c","image":"x"}'; seq 1 30000 | sed 's/.*/,{"name":"c&"}/' | tr -d '\n'; printf ']}}'; } >"$API_DIR/long"
+    run api POST /api/v1/namespaces/default/pods "@$API_DIR/long"
+    [ "$(status_of)" = 413 ]
     run serves
     [ "$output" = ok ]
 }
