@@ -175,7 +175,11 @@ static void probe_begin(struct instance *i, enum probe_kind kind, const struct p
     *p = (struct probe_run){.instance = i, .kind = kind, .spec = spec};
     p->timer = timer_new(i->worker->kubelet->loop, probe_run, p);
     i->probes[kind] = p;
-    timer_start(p->timer, (uint64_t)opt_int_or(spec->initial_delay_seconds, 0) * 1000);
+    /* Readiness is looked for at once; liveness of what has just started is not in doubt for a period. */
+    int64_t delay = opt_int_or(spec->initial_delay_seconds, 0);
+    if (kind == PROBE_LIVENESS && !delay)
+        delay = or_default(spec->period_seconds, 10);
+    timer_start(p->timer, (uint64_t)delay * 1000);
 }
 
 static void begin_others(struct instance *i)
