@@ -33,9 +33,9 @@
  *   exec      | id, exec: a name of the caller's,         | pid (terminal: the pty's master; resizing it is the
  *             | process: OCI process object,              | caller's)
  *             | terminal: bool (else stdin stdout stderr) |
- *   attach    | id, stdin, stdout, stderr: bool (one pipe | at once; the shim closes them when the container is gone, or
- *             | or socket each, in this order; a terminal | when they are 256 KiB behind. Non-blocking mode is set on
- *             | has no stderr)                            | them
+ *   attach    | id, stdin, stdout, stderr: bool (one pipe | at once; the shim closes them when the container has
+ *             | or socket each, in this order; a terminal | ended, or when they are 128 KiB behind for 5 s.
+ *             | has no stderr)                            | Non-blocking mode is set on them
  *   resize    | id, width, height                         | of the container's terminal
  *   reopen    | id                                        | the log, after the kubelet renamed it
  *   shutdown  |                                           | deletes all containers, removes its files, answers, exits 0

@@ -15,6 +15,8 @@ void attach_free(struct attach *a)
         return;
     if (a->of) {
         streams_client_gone(a->of, a);
+        if (a->holding)
+            streams_go_on(a->of);
         if (a->has_stdin)
             streams_input_end(a->of);
     }
@@ -48,6 +50,28 @@ static ssize_t write_some(int fd, const char *data, size_t n)
     return done;
 }
 
+static size_t most_behind(const struct attach *a)
+{
+    size_t out = a->out[CRILOG_STDOUT].behind.len, err = a->out[CRILOG_STDERR].behind.len;
+    return out > err ? out : err;
+}
+
+static void hold(struct attach *a)
+{
+    a->holding = true;
+    poll_arm(a->poll, &a->patience, a->of->patience_ms);
+    streams_hold(a->of);
+}
+
+static void check_holding(struct attach *a)
+{
+    if (!a->holding || most_behind(a) > STREAMS_BEHIND_GO_ON)
+        return;
+    a->holding = false;
+    poll_disarm(a->poll, &a->patience);
+    streams_go_on(a->of);
+}
+
 static void on_writable(struct poll_source *src, uint32_t events)
 {
     struct attach_out *o = container_of(src, struct attach_out, src);
@@ -56,6 +80,9 @@ static void on_writable(struct poll_source *src, uint32_t events)
     if (n > 0)
         buf_drop(&o->behind, (size_t)n);
     bool empty = o->behind.len == 0;
+    if (n < 0)
+        buf_clear(&o->behind);
+    check_holding(a);
     if (n < 0 || (empty && !a->of)) {
         poll_close(a->poll, src);
         check_alive(a);
@@ -77,6 +104,8 @@ bool attach_write(struct attach *a, enum crilog_stream stream, const char *data,
         buf_add(&o->behind, data + done, n - (size_t)done);
         fits = !o->behind.over;
         poll_want(a->poll, &o->src, EPOLLOUT);
+        if (fits && !a->holding && most_behind(a) > STREAMS_BEHIND_HOLD)
+            hold(a);
     }
     if (!fits)
         attach_free(a);
@@ -111,6 +140,9 @@ static void on_patience(struct poll_timer *t)
 
 void attach_end(struct attach *a)
 {
+    if (a->holding)
+        streams_go_on(a->of);
+    a->holding = false;
     a->of = NULL;
     poll_close(a->poll, &a->in);
     for (int i = 0; i < CRILOG_STREAMS; i++)

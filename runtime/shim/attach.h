@@ -21,7 +21,8 @@ struct attach {
     } out[CRILOG_STREAMS];
     struct poll_source in;
     bool has_stdin;
-    struct poll_timer patience;
+    bool holding; /* it is far behind: the container's output waits for it, until patience ends */
+    struct poll_timer patience; /* also for flushing, after the end */
 };
 
 /* Takes the descriptors over when it succeeds. */
@@ -34,6 +35,8 @@ void attach_end(struct attach *a);
 void attach_free(struct attach *a);
 
 /* What streams.c does for attach.c. */
+void streams_hold(struct streams *s); /* read no output until as many streams_go_on() */
+void streams_go_on(struct streams *s);
 void streams_client_gone(struct streams *s, struct attach *a);
 /* How much may be read from clients now; then that much into the container. */
 size_t streams_input_room(const struct streams *s);

@@ -17,7 +17,7 @@ static void on_stdin_writable(struct poll_source *src, uint32_t events);
 
 void streams_init(struct streams *s, struct poll *poll)
 {
-    *s = (struct streams){.poll = poll, .peer = -1, .log.fd = -1};
+    *s = (struct streams){.poll = poll, .peer = -1, .log.fd = -1, .patience_ms = STREAMS_PATIENCE_MS};
     for (int i = 0; i < CRILOG_STREAMS; i++)
         s->out[i] = (struct stream){{.fd = -1, .ready = on_output}, s};
     s->in = (struct poll_source){.fd = -1, .ready = on_stdin_writable};
@@ -87,20 +87,29 @@ static void pass_on(struct streams *s, enum crilog_stream stream, const char *da
     }
 }
 
+static enum crilog_stream which(const struct stream *st)
+{
+    return st == &st->of->out[CRILOG_STDERR] ? CRILOG_STDERR : CRILOG_STDOUT;
+}
+
+static void end_of_stream(struct stream *st)
+{
+    poll_close(st->of->poll, &st->src);
+    crilog_end(&st->of->log, which(st));
+}
+
 /* One read; false: there is nothing more now, or it has ended. */
 static bool pump(struct stream *st)
 {
     struct streams *s = st->of;
-    enum crilog_stream stream = st == &s->out[CRILOG_STDERR] ? CRILOG_STDERR : CRILOG_STDOUT;
     ssize_t n = read(st->src.fd, chunk, sizeof(chunk));
     if (n > 0) {
-        pass_on(s, stream, chunk, (size_t)n);
+        pass_on(s, which(st), chunk, (size_t)n);
         return true;
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
-    poll_close(s->poll, &st->src); /* end of file; a terminal says EIO */
-    crilog_end(&s->log, stream);
+    end_of_stream(st); /* a terminal says EIO */
     return false;
 }
 
@@ -108,6 +117,16 @@ static void on_output(struct poll_source *src, uint32_t events)
 {
     (void)events;
     pump(container_of(src, struct stream, src));
+}
+
+static void let_clients_go(struct streams *s)
+{
+    for (struct attach *a = s->clients, *next; a; a = next) {
+        next = a->next;
+        attach_end(a);
+    }
+    s->clients = NULL;
+    s->n_clients = 0;
 }
 
 void streams_drain(struct streams *s)
@@ -119,6 +138,7 @@ void streams_drain(struct streams *s)
         for (int reads = 0; reads < DRAIN_READS && s->out[i].src.fd >= 0; reads++)
             if (!pump(&s->out[i]))
                 break;
+    let_clients_go(s);
 }
 
 void streams_close(struct streams *s)
@@ -131,12 +151,7 @@ void streams_close(struct streams *s)
     if (s->peer >= 0)
         close(s->peer);
     s->peer = -1;
-    for (struct attach *a = s->clients, *next; a; a = next) {
-        next = a->next;
-        attach_end(a);
-    }
-    s->clients = NULL;
-    s->n_clients = 0;
+    let_clients_go(s);
     free(s->pending);
     s->pending = NULL;
     crilog_close(&s->log);
@@ -169,6 +184,25 @@ void streams_client_gone(struct streams *s, struct attach *a)
         return;
     *at = a->next;
     s->n_clients--;
+}
+
+void streams_hold(struct streams *s)
+{
+    if (s->n_holding++ == 0)
+        for (int i = 0; i < CRILOG_STREAMS; i++)
+            poll_pause(s->poll, &s->out[i].src);
+}
+
+void streams_go_on(struct streams *s)
+{
+    if (--s->n_holding > 0)
+        return;
+    for (int i = 0; i < CRILOG_STREAMS; i++) {
+        struct poll_source *src = &s->out[i].src;
+        auto_err *e = src->fd >= 0 ? poll_add(s->poll, src, EPOLLIN) : NULL;
+        if (e) /* no memory in the kernel */
+            end_of_stream(&s->out[i]);
+    }
 }
 
 size_t streams_input_room(const struct streams *s)

@@ -1,7 +1,7 @@
 /*
  * A container's standard streams: pipes or a terminal. What it writes goes to its log and to every attached
- * client; what a client sends goes to its stdin. A client that does not read is given 256 KiB of patience,
- * then it is dropped; the container never waits for it.
+ * client; what a client sends goes to its stdin. A client that is 128 KiB behind holds the container's output
+ * up, but only so long: if it has not read half of that in 5 s, it is dropped.
  *
  *     container stdout, stderr | pty master --> 64 KiB read --> crilog, each client
  *     client stdin --> pending (16 KiB, then the client waits) --> container stdin | pty master
@@ -13,7 +13,13 @@
 #include "runtime/shim/poll.h"
 #include <sys/types.h>
 
-enum { STREAMS_CLIENTS_MAX = 32, STREAMS_BEHIND_MAX = 256 * 1024, STREAMS_INPUT_MAX = 16 * 1024 };
+enum { STREAMS_CLIENTS_MAX = 32, STREAMS_INPUT_MAX = 16 * 1024 };
+enum {
+    STREAMS_BEHIND_HOLD = 128 * 1024,
+    STREAMS_BEHIND_GO_ON = STREAMS_BEHIND_HOLD / 2,
+    STREAMS_BEHIND_MAX = 256 * 1024, /* the last read, and what is in the pipe when the container ends */
+    STREAMS_PATIENCE_MS = 5000,
+};
 
 struct streams {
     struct poll *poll;
@@ -30,7 +36,8 @@ struct streams {
     bool terminal, stdin_once;
     bool stdin_ends; /* once what is pending is written */
     struct attach *clients;
-    unsigned n_clients;
+    unsigned n_clients, n_holding;
+    int64_t patience_ms;
 };
 
 /* The ends a runtime is to be given; -1: none, use /dev/null. The caller closes them. */
@@ -49,13 +56,14 @@ struct err *streams_begin(struct streams *s) __attribute__((warn_unused_result))
 struct err *streams_resize(struct streams *s, unsigned short width, unsigned short height)
     __attribute__((warn_unused_result));
 
-/* A client's descriptors, -1 where it has none; taken over when it succeeds. Its stdin is closed at once where
- * the container's is not open. */
+/* A client's descriptors, -1 where it has none; taken over when it succeeds. Its stdin is closed at once
+ * where the container's is not open. */
 struct err *streams_attach(struct streams *s, int in, int out, int err) __attribute__((warn_unused_result));
 
-/* The container's init has ended: logs what is in the pipes now. Others may still hold their ends. */
+/* The container's init has ended: logs what is in the pipes now, lets the clients go (they get what they have
+ * not read yet within a deadline). Others may still hold their ends: the log goes on. */
 void streams_drain(struct streams *s);
-/* Ends all. Clients get what they have not read yet within a deadline; then they are closed too. */
+/* Ends all. */
 void streams_close(struct streams *s);
 
 #endif

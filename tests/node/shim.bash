@@ -1,6 +1,8 @@
 # What the shim's tests share: a Pod's folder, a shim, containers of busybox.
 #
-#   shim_setup [JSON]      folders below $T, a shim with that sandbox.json (merged over the default)
+#   shim_prepare           folders below $T
+#   shim_begin [JSON]      a shim with that sandbox.json (merged over the default)
+#   shim_setup [JSON]      both
 #   shim_config ID ARGV... writes a bundle's config.json; $CONFIG is a jq filter over it
 #   shim_start_container ID [JSON]   start, JSON merged into the request; prints the answer
 #   ctl CMD ARGS...        shimctl on its socket
@@ -34,19 +36,29 @@ shim_run() { # SANDBOX-JSON: starts a shim, prints what it told its starter
         --runtime-timeout "${RUNTIME_TIMEOUT:-60}" 3>&1 >/dev/null 2>>"$T/shim.log" </dev/null &)
 }
 
-shim_setup() {
+shim_prepare() {
     T=$(mktemp -d /tmp/wherry-shim.XXXXXX)
     POD=$T/run/pods/0a0a0a0a-1111-2222-3333-444444444444
     CGROUP=/wherry-test-shim-${T##*.}
+    SHIM=
     mkdir -p "$POD/containers" "$T/logs" "$T/layer/bin" "$T/layer/proc" "$T/layer/dev" "$T/layer/tmp" "$T/layer/sys"
     cp /usr/bin/busybox "$T/layer/bin/"
     local a
-    for a in sh cat echo sleep dd head yes true seq ls stty mount hostname id ps kill trap tail tr wc; do
+    for a in sh cat echo sleep dd head yes true seq ls stty mount hostname id ps grep kill trap tail tr wc; do
         ln -sf busybox "$T/layer/bin/$a"
     done
+}
+
+shim_begin() { # SANDBOX-JSON
+    local ready
     ready=$(shim_run "${1:-}")
-    [ -z "$ready" ] || { echo "shim: $ready" >&2; return 1; }
+    [ -z "$ready" ] && [ -S "$POD/shim.sock" ] || { echo "shim: $ready" >&2; return 1; }
     SHIM=$(jq .pid "$POD/shim.json")
+}
+
+shim_setup() {
+    shim_prepare
+    shim_begin "${1:-}"
 }
 
 shim_config() { # ID ARGV...
@@ -89,6 +101,12 @@ log_of() { # NUMBER
     cat "$T/logs/$(printf '%04x' "$1").log"
 }
 
+wait_for_log() { # NUMBER TEXT
+    local file
+    file=$T/logs/$(printf '%04x' "$1").log
+    timeout 30 bash -c 'until grep -qs -- "$1" "$2"; do sleep 0.02; done' - "$2" "$file"
+}
+
 shim_gone() { # waits for the process, as a parent would
     timeout 30 tail --pid="$SHIM" -f /dev/null
 }
@@ -109,7 +127,7 @@ shim_leftovers() {
 
 shim_teardown() {
     local left=
-    if [ -S "$POD/shim.sock" ] && kill -0 "$SHIM" 2>/dev/null; then
+    if [ -n "$SHIM" ] && [ -S "$POD/shim.sock" ] && kill -0 "$SHIM" 2>/dev/null; then
         ctl call '{"op":"shutdown"}' || left=shutdown
         shim_gone || left=alive
     fi

@@ -112,24 +112,61 @@ static void a_client_that_leaves_is_forgotten(void **state)
     stop();
 }
 
+static bool one_attached(void)
+{
+    return s.n_clients == 1;
+}
+
 static void a_client_that_does_not_read_is_dropped(void **state)
 {
     (void)state;
     start(false);
-    struct client slow = attach(false, false), quick = attach(false, false);
-    assert_int_equal(fcntl(quick.out, F_SETFL, O_NONBLOCK), 0);
+    s.patience_ms = 50;
+    struct client slow = attach(false, false);
     static char text[32 * 1024];
     memset(text, 'x', sizeof(text));
-    for (int i = 0; i < 64 && s.n_clients == 2; i++) {
+    while (s.n_holding == 0) {
         assert_int_equal(write(ends.out, text, sizeof(text)), sizeof(text));
         assert_null(poll_turn(&poll));
-        static char got[2 * sizeof(text)];
-        while (read(quick.out, got, sizeof(got)) > 0)
-            ;
     }
-    assert_int_equal(s.n_clients, 1);
+    turn_until(nobody_attached);
+    assert_int_equal(s.n_holding, 0);
     close(slow.out);
-    close(quick.out);
+    struct client next = attach(false, false); /* the container goes on */
+    say(ends.out, "more");
+    char got[8] = "";
+    fcntl(next.out, F_SETFL, O_NONBLOCK);
+    while (read(next.out, got, 4) != 4)
+        assert_null(poll_turn(&poll));
+    assert_string_equal(got, "more");
+    close(next.out);
+    stop();
+}
+
+static void a_client_that_reads_slowly_misses_nothing(void **state)
+{
+    (void)state;
+    start(false);
+    s.patience_ms = 30000;
+    struct client slow = attach(false, false);
+    assert_int_equal(fcntl(slow.out, F_SETFL, O_NONBLOCK), 0);
+    assert_int_equal(fcntl(ends.out, F_SETFL, O_NONBLOCK), 0);
+    static char text[32 * 1024], got[8 * 1024];
+    memset(text, 'x', sizeof(text));
+    bool held = false;
+    size_t sent = 0, received = 0;
+    enum { TOTAL = 2 * 1024 * 1024 };
+    while (received < TOTAL) {
+        ssize_t n = sent < TOTAL ? write(ends.out, text, sizeof(text)) : 0;
+        sent += n > 0 ? (size_t)n : 0;
+        held |= s.n_holding > 0;
+        if ((n = read(slow.out, got, sizeof(got))) > 0)
+            received += (size_t)n;
+        if (received < TOTAL && (n < 0 || s.n_holding == 0))
+            assert_null(poll_turn(&poll));
+    }
+    assert_true(held && one_attached());
+    close(slow.out);
     stop();
 }
 
@@ -288,6 +325,7 @@ int main(void)
         cmocka_unit_test(output_goes_to_every_client),
         cmocka_unit_test(a_client_that_leaves_is_forgotten),
         cmocka_unit_test(a_client_that_does_not_read_is_dropped),
+        cmocka_unit_test(a_client_that_reads_slowly_misses_nothing),
         cmocka_unit_test(what_was_written_is_flushed_after_the_end),
         cmocka_unit_test(stdin_once),
         cmocka_unit_test(stdin_is_held_back),
