@@ -90,7 +90,8 @@ static struct err *text_of(struct reading *r, struct span s, struct json *ret)
     if (n && utf8_valid((const char *)s.p, n) != n)
         return broken("string field contains invalid UTF-8");
     char *copy = arena_alloc(r->a, n + 1);
-    memcpy(copy, s.p, n);
+    if (n)
+        memcpy(copy, s.p, n);
     *ret = (struct json){.type = JSON_STRING, .n = (uint32_t)n, .text = copy};
     return NULL;
 }

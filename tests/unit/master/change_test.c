@@ -251,9 +251,7 @@ static void test_kill_loses_nothing(void **state)
     fixture_close(f);
     for (int round = 0; round < 3; round++) {
         int fds[2], last = -1, i;
-        char path[96];
-        snprintf(path, sizeof(path), "%s/killed%d.db", f->dir, round);
-        memcpy(f->path, path, sizeof(f->path));
+        snprintf(f->path, sizeof(f->path), "%s/killed%d.db", f->dir, round);
         fixture_open(f);
         fixture_change(
             f, CHANGE_CREATE, KIND_NAMESPACE, SUB_NONE, NULL, "{\"metadata\":{\"name\":\"default\"}}", false);
@@ -261,7 +259,7 @@ static void test_kill_loses_nothing(void **state)
         assert_int_equal(pipe(fds), 0);
         pid_t child = fork();
         if (!child)
-            write_until_killed(path, fds[1]);
+            write_until_killed(f->path, fds[1]);
         close(fds[1]);
         for (int n = 0; n < 40 + round * 17 && read(fds[0], &i, sizeof(i)) == sizeof(i); n++)
             last = i;

@@ -14,7 +14,7 @@
 struct fixture {
     uv_loop_t loop;
     struct cluster cluster;
-    char dir[64], path[80];
+    char dir[64], path[128];
     /* what the last change ended with */
     int answers;
     unsigned code;
