@@ -149,30 +149,6 @@ static struct err *enter_namespaces(struct init *in, bool joined)
     return sysctl_write(&in->l->sysctl);
 }
 
-/* --- 3, 6, 10: hooks */
-
-static struct err *outer_hooks(struct init *in)
-{
-    const struct oci_hooks *h = in->c->config->hooks;
-    if (!h || (!h->prestart.n && !h->create_runtime.n))
-        return NULL;
-    struct sync_message m;
-    TRY(sync_send(in->sync, SYNC_HOOKS, NULL, NULL, 0));
-    return sync_expect(in->sync, SYNC_DONE, &m);
-}
-
-static struct err *inner_hooks(
-    struct init *in, const char *name, const struct oci_hook_list *l, const char *status)
-{
-    struct oci_state s = {.oci_version = OCI_VERSION,
-        .id = in->c->opts->id,
-        .status = status,
-        .pid = {true, in->outer_pid},
-        .bundle = in->c->bundle,
-        .annotations = in->c->config->annotations};
-    return hooks_run(name, l, &s);
-}
-
 /* --- 5: cgroups */
 
 static struct err *enter_cgroups(struct init *in)
@@ -187,6 +163,31 @@ static struct err *enter_cgroups(struct init *in)
     if (in->c->ns.make & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
         return err_sys(errno, "make a cgroup namespace");
     return NULL;
+}
+
+/* --- 3, 6, 10: hooks */
+
+static struct err *outer_hooks(struct init *in)
+{
+    const struct oci_hooks *h = in->c->config->hooks;
+    if (!h || (!h->prestart.n && !h->create_runtime.n))
+        return NULL;
+    struct sync_message m;
+    TRY(enter_cgroups(in)); /* the hooks find a process that stands where it will stay */
+    TRY(sync_send(in->sync, SYNC_HOOKS, NULL, NULL, 0));
+    return sync_expect(in->sync, SYNC_DONE, &m);
+}
+
+static struct err *inner_hooks(
+    struct init *in, const char *name, const struct oci_hook_list *l, const char *status)
+{
+    struct oci_state s = {.oci_version = OCI_VERSION,
+        .id = in->c->opts->id,
+        .status = status,
+        .pid = {true, in->outer_pid},
+        .bundle = in->c->bundle,
+        .annotations = in->c->config->annotations};
+    return hooks_run(name, l, &s);
 }
 
 /* --- 4, 6: the tree */

@@ -100,6 +100,17 @@ static struct err *prepare(struct launch *l)
 
 /* --- beside init */
 
+/* To an init that is gone already nothing can be said; why, it has said, and is heard next. */
+static struct err *say(struct launch *l, enum sync_kind kind, const char *text, const int *fds, int n)
+{
+    struct err *e = sync_send(l->sync, kind, text, fds, n);
+    if (e && err_errno(e) == EPIPE) {
+        err_free(e);
+        return NULL;
+    }
+    return e;
+}
+
 static struct err *make_cgroups(struct launch *l)
 {
     struct container *c = &l->c;
@@ -121,7 +132,7 @@ static struct err *hand_over_cgroups(struct launch *l)
     TRY(make_cgroups(l));
     TRY(cgroups_tasks(&l->cgroups, fds, &n));
     snprintf(pid, sizeof(pid), "%d", (int)l->pid);
-    struct err *e = sync_send(l->sync, SYNC_CGROUPS, pid, fds, n);
+    struct err *e = say(l, SYNC_CGROUPS, pid, fds, n);
     while (n > 0)
         close(fds[--n]);
     return e;
@@ -190,10 +201,10 @@ static struct err *serve(struct launch *l, const struct sync_message *m)
         return NULL;
     case SYNC_MAPS:
         TRY(write_maps(l));
-        return sync_send(l->sync, SYNC_DONE, NULL, NULL, 0);
+        return say(l, SYNC_DONE, NULL, NULL, 0);
     case SYNC_HOOKS:
         TRY(outer_hooks(l));
-        return sync_send(l->sync, SYNC_DONE, NULL, NULL, 0);
+        return say(l, SYNC_DONE, NULL, NULL, 0);
     default:
         return err_new(ERR_BUG, "init said '%c'", m->kind);
     }

@@ -333,18 +333,18 @@ struct err *rootfs_attach(int tree)
     return NULL;
 }
 
-static struct err *move_and_chroot(int root)
+/* The tree is on top of "/" already. */
+static struct err *enter_by_chroot(int root)
 {
-    if (fchdir(root) < 0 || move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
-        chroot(".") < 0)
-        return err_sys(errno, "move the rootfs to /");
+    if (fchdir(root) < 0 || chroot(".") < 0)
+        return err_sys(errno, "chroot to the rootfs");
     return chdir("/") < 0 ? err_sys(errno, "chdir /") : NULL;
 }
 
 struct err *rootfs_pivot(int root, bool no_pivot, bool shared)
 {
     if (no_pivot)
-        return move_and_chroot(root);
+        return enter_by_chroot(root);
     if (fchdir(root) < 0)
         return err_sys(errno, "enter the rootfs");
     /* pivot_root(".", "."): the old root ends on top of the new one (pivot_root(2), notes) */

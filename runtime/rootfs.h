@@ -30,7 +30,7 @@ struct err *rootfs_readonly(int root) __attribute__((warn_unused_result));
 /* fd, a file or folder anywhere, on top of what `path` is in the rootfs (made if absent). */
 struct err *rootfs_move(int root, int tree, const char *path, bool is_dir)
     __attribute__((warn_unused_result));
-/* "/" becomes the tree, and the old one is gone. no_pivot: by moving it there and chroot. shared: mounts of
+/* "/" becomes the tree, and the old one is gone. no_pivot: by chroot. shared: mounts of
  * this namespace may propagate to the host's. */
 struct err *rootfs_pivot(int root, bool no_pivot, bool shared) __attribute__((warn_unused_result));
 
