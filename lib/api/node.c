@@ -18,10 +18,9 @@ FIELDS_DEFINE(node_condition_fields, node_condition, STR(node_condition, type, "
     STR(node_condition, message, "message"));
 static FIELDS_DEFINE(node_address_fields, node_address, STR(node_address, type, "type"),
     STR(node_address, address, "address"));
-FIELDS_DEFINE(node_system_info_fields, node_system_info,
-    STR(node_system_info, machine_id, "machineID"), STR(node_system_info, system_uuid, "systemUUID"),
-    STR(node_system_info, boot_id, "bootID"), STR(node_system_info, kernel_version, "kernelVersion"),
-    STR(node_system_info, os_image, "osImage"),
+FIELDS_DEFINE(node_system_info_fields, node_system_info, STR(node_system_info, machine_id, "machineID"),
+    STR(node_system_info, system_uuid, "systemUUID"), STR(node_system_info, boot_id, "bootID"),
+    STR(node_system_info, kernel_version, "kernelVersion"), STR(node_system_info, os_image, "osImage"),
     STR(node_system_info, container_runtime_version, "containerRuntimeVersion"),
     STR(node_system_info, kubelet_version, "kubeletVersion"),
     STR(node_system_info, kube_proxy_version, "kubeProxyVersion"),

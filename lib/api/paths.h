@@ -22,9 +22,9 @@
 #define PATHS_CGROUP "/wherry" /* --cgroup: the one subtree that is ours in every hierarchy */
 
 #define PATHS_SERVICE_CIDR "10.96.0.0/16"
-#define PATHS_CLUSTER_CIDR "10.244.0.0/16" /* a /24 of it per node: Node.spec.podCIDR */
+#define PATHS_CLUSTER_CIDR "10.244.0.0/16"  /* a /24 of it per node: Node.spec.podCIDR */
 #define PATHS_LONE_POD_CIDR "10.244.0.0/24" /* of a node without a master */
-#define PATHS_KUBERNETES_IP "10.96.0.1"    /* Service default/kubernetes */
+#define PATHS_KUBERNETES_IP "10.96.0.1"     /* Service default/kubernetes */
 #define PATHS_DNS_IP "10.96.0.10"
 #define PATHS_CLUSTER_DOMAIN "cluster.local"
 #define PATHS_API_PORT 6443

@@ -1,7 +1,7 @@
 /* Duplexes on socket pairs and pipes: partial reads, ceilings, half-closes, failures, frees in callbacks;
  * splice. */
 #include "lib/duplex.h"
-#include "net_fixture.h"
+#include "tests/unit/lib/net_fixture.h"
 #include <errno.h>
 
 struct loop_state {

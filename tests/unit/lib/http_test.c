@@ -5,7 +5,7 @@
 #include "lib/http_server.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
-#include "net_fixture.h"
+#include "tests/unit/lib/net_fixture.h"
 #include <string.h>
 
 /* --- the server's side --- */

@@ -1,7 +1,7 @@
 /* The API client against a scripted server: kubeconfig, requests and their errors, reflectors through 410,
  * garbage, disconnects and a restart of the server. */
 #include "lib/api/kube.h"
-#include "net_fixture.h"
+#include "tests/unit/lib/net_fixture.h"
 
 /* --- the server's side: a list of `revision`, pages of one object, one watch at a time --- */
 

@@ -3,7 +3,7 @@
  * possible without root). The test is skipped, and says so, where the host forbids them.
  */
 #include "lib/netlink.h"
-#include "net_fixture.h"
+#include "tests/unit/lib/net_fixture.h"
 #include <errno.h>
 #include <net/if.h>
 #include <sched.h>

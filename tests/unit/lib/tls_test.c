@@ -1,6 +1,6 @@
 /* Certificates: what is made, what is kept, what is made again; SHA-256 and base64 against known answers. */
 #include "lib/file.h"
-#include "net_fixture.h"
+#include "tests/unit/lib/net_fixture.h"
 #include <gnutls/x509.h>
 #include <sys/stat.h>
 

@@ -1,6 +1,6 @@
 /* WebSocket between our server and our client, over an upgraded connection, plain and TLS; and raw frames. */
 #include "lib/ws.h"
-#include "net_fixture.h"
+#include "tests/unit/lib/net_fixture.h"
 
 #define MAX_MESSAGE (1024 * 1024)
 
