@@ -101,7 +101,6 @@ static struct err *own_list(struct cni_op *op, const char **ret, size_t *ret_len
     json_out_bool(&o, "isDefaultGateway", true);
     /* Pods of one node talk through the host's IP stack, where Services turn their answers around too. */
     json_out_bool(&o, "viaGateway", true);
-    json_out_bool(&o, "ipMasq", true);
     json_out_array(&o, "nonMasqueradeCIDRs");
     json_out_str(&o, NULL, PATHS_CLUSTER_CIDR);
     json_out_end_array(&o);

@@ -14,7 +14,7 @@
 
 struct kubelet_options {
     const char *state, *run, *node_name, *node_ip, *cgroup, *kubeconfig, *pod_cidr, *cluster_dns,
-        *cluster_domain, *libexec;
+        *cluster_domain, *cluster_cidr, *libexec;
     int64_t port;
 };
 struct kubelet_paths {                                                /* absolute; made once */

@@ -9,6 +9,7 @@
  */
 #include "kubelet/cgroups.h"
 #include "kubelet/cni.h"
+#include "kubelet/egress.h"
 #include "kubelet/events.h"
 #include "kubelet/images.h"
 #include "kubelet/limiter.h"
@@ -254,6 +255,7 @@ static struct err *teardown(struct kubelet *k)
     uv_run(k->loop, UV_RUN_DEFAULT);
     timer_free(deadline);
     bool whole = !pods_first(k);
+    TRY(egress_remove());
     TRY_WRAP(remove_bridge(), "bridge %s", PATHS_BRIDGE);
     TRY_WRAP(cgroup_remove(k->cgroups, k->o.cgroup, 5000), "cgroup %s", k->o.cgroup);
     return whole ? NULL : err_new(ERR_TIMEOUT, "some Pods did not end");
@@ -314,6 +316,7 @@ int main(int argc, char **argv)
                              .cgroup = PATHS_CGROUP,
                              .cluster_dns = PATHS_DNS_IP,
                              .cluster_domain = PATHS_CLUSTER_DOMAIN,
+                             .cluster_cidr = PATHS_CLUSTER_CIDR,
                              .port = PATHS_KUBELET_PORT},
         .log_level = "info",
         .log_format = "text"};
@@ -330,6 +333,8 @@ int main(int argc, char **argv)
             "addresses of Pods here (default: as the master says)"},
         {"cluster-dns", 0, ARG_STR, &s.o.cluster_dns, "IP", "name server of Pods (" PATHS_DNS_IP ")"},
         {"cluster-domain", 0, ARG_STR, &s.o.cluster_domain, "NAME", "(" PATHS_CLUSTER_DOMAIN ")"},
+        {"cluster-cidr", 0, ARG_STR, &s.o.cluster_cidr, "CIDR",
+            "addresses of all Pods, never masqueraded (" PATHS_CLUSTER_CIDR ")"},
         {"port", 0, ARG_INT, &s.o.port, "PORT", "of the HTTPS server (10250)"},
         {"libexec", 0, ARG_STR, &s.o.libexec, "DIR", "folder of the other programs"},
         {"log-level", 0, ARG_STR, &s.log_level, "LEVEL", "error, warn, info, debug"},

@@ -1,5 +1,6 @@
 /* The Node object and its Lease, see node_agent.h. */
 #include "kubelet/node_agent.h"
+#include "kubelet/egress.h"
 #include "kubelet/events.h"
 #include "kubelet/node_facts.h"
 #include "kubelet/pods.h"
@@ -237,6 +238,7 @@ static void on_changed(void *arg, const struct json *object)
     free(n->pod_cidr);
     n->pod_cidr = mem_strdup(cidr);
     log_info("", "addresses of Pods: %s", cidr);
+    log_err(LOG_WARN, "", egress_set(cidr, n->kubelet->o.cluster_cidr));
     for (struct worker *w = pods_first(n->kubelet); w; w = w->next) {
         w->sandbox_retry_at = 0; /* those that waited for it */
         worker_kick(w);
@@ -260,8 +262,6 @@ struct node_agent *node_agent_new(struct kubelet *k)
     n->pressure = node_facts_pressure(k);
     for (size_t i = 0; i < NODE_CONDITIONS; i++)
         n->changed_ns[i] = now;
-    if (!k->o.kubeconfig)
-        n->pod_cidr = mem_strdup("10.244.0.0/24");
     return n;
 }
 
@@ -269,6 +269,8 @@ void node_agent_start(struct kubelet *k)
 {
     static const struct kube_watch_events ev = {.changed = on_changed, .deleted = on_deleted};
     struct node_agent *n = k->node;
+    if (node_agent_pod_cidr(k))
+        log_err(LOG_WARN, "", egress_set(node_agent_pod_cidr(k), k->o.cluster_cidr));
     if (!k->kube)
         return;
     auto_free char *path = mem_printf("/api/v1/nodes?fieldSelector=metadata.name%%3D%s", k->o.node_name);
