@@ -9,7 +9,7 @@
 
 struct pull_opts {
     const char *auth_file; /* docker's config.json, NULL: none */
-    const char *ca_file;   /* PEM, trusted besides the system's; NULL: none */
+    const char *ca_file;   /* PEM, trusted instead of the system's; NULL: none */
     bool insecure;
 };
 

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define INDEX_DEPTH 4
@@ -243,6 +244,23 @@ static struct err *read_auth(struct arena *a, const struct pull_opts *o, struct 
     return err_wrap(e, "%s", o->auth_file);
 }
 
+/* The fetcher, being nobody, may not reach the file: it gets a copy, by descriptor. */
+static struct err *read_ca(struct arena *a, const char *file, int *ret_fd, const char **ret_path)
+{
+    auto_free char *text = NULL;
+    size_t len;
+    TRY(file_read(AT_FDCWD, file, LIMITS_DOCUMENT, &text, &len));
+    if (!strstr(text, "-----BEGIN"))
+        return err_new(ERR_INVALID, "%s: no certificate in PEM in it", file);
+    auto_close fd = memfd_create("ca", MFD_CLOEXEC);
+    if (fd < 0)
+        return err_sys(errno, "memfd");
+    TRY(file_write_all(fd, text, len));
+    *ret_path = arena_printf(a, "/proc/self/fd/%d", fd);
+    *ret_fd = take_fd(fd);
+    return NULL;
+}
+
 static struct err *run(struct pull *p, const char *root, const struct registry_opts *r)
 {
     auto_store *s = NULL;
@@ -262,11 +280,12 @@ struct err *command_pull(
     const char *root, const char *ref, const struct pull_opts *o, const struct limits *limits)
 {
     auto_arena *a = arena_new();
-    struct registry_opts r = {.insecure = o->insecure, .ca_file = o->ca_file, .stall_ms = STALL_MS};
+    struct registry_opts r = {.insecure = o->insecure, .stall_ms = STALL_MS};
+    auto_close ca = -1;
     TRY(reference_parse(a, ref, &r.ref));
     TRY(read_auth(a, o, &r));
-    if (o->ca_file && access(o->ca_file, R_OK))
-        return err_sys(errno, "%s", o->ca_file);
+    if (o->ca_file)
+        TRY(read_ca(a, o->ca_file, &ca, &r.ca_file));
     struct pull p = {.a = a, .limits = limits, .ref = r.ref, .fetcher = {0, -1, 0}, .pipe = -1};
     struct err *e = run(&p, root, &r);
     if (p.pipe >= 0)
