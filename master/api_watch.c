@@ -25,6 +25,7 @@ struct watcher {
     struct selector labels, fields;
     bool bookmarks, ended;
     bool columns_sent; /* of a table: only the first event names them */
+    size_t lag_max;    /* bytes that may wait for the client */
     uint64_t told;     /* the last revision the client knows of */
     int64_t deadline;  /* clock_mono_ms() */
 };
@@ -57,7 +58,7 @@ static void send_event(struct watcher *w, const char *type, const void *object, 
     http_stream_send(w->stream, head, (size_t)n);
     http_stream_send(w->stream, object, len);
     http_stream_send(w->stream, "}\n", 2);
-    if (http_stream_queued(w->stream) > LAG_MAX)
+    if (http_stream_queued(w->stream) > w->lag_max)
         end(w);
 }
 
@@ -161,11 +162,13 @@ static void send_existing(struct watcher *w)
     const struct registry *r = c->cluster->registry;
     size_t i, last;
     registry_range(r, c->resource->kind->id, c->ns && *c->ns ? c->ns : NULL, &i, &last);
+    w->lag_max = SIZE_MAX; /* however much there is, it was asked for */
     for (; i < last && !w->ended; i++) {
         const struct object *o = registry_at(r, c->resource->kind->id, i);
         if (o && sees(w, o))
             send_object(w, "ADDED", o);
     }
+    w->lag_max = http_stream_queued(w->stream) + LAG_MAX;
 }
 
 static void arm(struct watcher *w)
@@ -297,6 +300,7 @@ void api_watch(struct call *c)
         w->fields = (struct selector){w->fields.n + 1, terms};
     }
     w->call = c;
+    w->lag_max = LAG_MAX;
     w->bookmarks = o.bookmarks;
     w->deadline = clock_mono_ms() + o.timeout * 1000;
     w->timer = timer_new(c->cluster->loop, on_timer, w);

@@ -19,9 +19,11 @@
 #include "master/system.h"
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct settings {
     const char *state, *run, *log_level, *log_format, *libexec;
@@ -178,6 +180,11 @@ int main(int argc, char **argv)
     };
     char **operands;
     int n;
+    /* A burst of large objects or lists is given back when it is over: fixed thresholds, since glibc's own
+     * grow with what it has seen. */
+    mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+    mallopt(M_TRIM_THRESHOLD, 1024 * 1024);
+    umask(077); /* keys and secrets: what is written is its owner's */
     log_init("master", LOG_INFO, LOG_TEXT);
     struct err *e = args_parse(&spec, argc, argv, &operands, &n);
     if (!e && n && strcmp(operands[0], "node-credentials") != 0)

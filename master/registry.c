@@ -20,11 +20,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The history of a kind: what a watch may still ask for. At least HISTORY_MIN changes are kept; beyond that
- * until they are old, many, or big. */
+/* The history of a kind: what a watch may still ask for. HISTORY_MIN changes are kept at least; beyond that
+ * until they are old, many, or big; huge ones count for themselves. */
 #define HISTORY_MIN 100
 #define HISTORY_MAX 4096
 #define HISTORY_BYTES ((size_t)4 << 20)
+#define HISTORY_BYTES_HUGE ((size_t)16 << 20)
 #define HISTORY_MS 120000
 
 struct entry {
@@ -252,12 +253,18 @@ static void grow_past(struct shelf *s)
     s->past_first = 0;
 }
 
+static bool is_too_long(const struct shelf *s, int64_t now)
+{
+    if (s->past_n <= HISTORY_MIN)
+        return s->past_n && s->past_bytes > HISTORY_BYTES_HUGE;
+    return s->past_n >= HISTORY_MAX || s->past_bytes > HISTORY_BYTES || now - past_at(s, 0)->at > HISTORY_MS;
+}
+
 /* Takes the event's references. */
 static void remember(struct shelf *s, const struct registry_event *ev)
 {
     int64_t now = clock_mono_ms();
-    while (s->past_n > HISTORY_MIN && (s->past_n >= HISTORY_MAX || s->past_bytes > HISTORY_BYTES ||
-                                          now - past_at(s, 0)->at > HISTORY_MS))
+    while (is_too_long(s, now))
         forget_oldest(s);
     if (s->past_n == s->past_cap)
         grow_past(s);

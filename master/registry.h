@@ -27,7 +27,8 @@ uint64_t registry_revision(const struct registry *r); /* of the last durable wri
  * loop; object_ref() keeps it longer. */
 const struct object *registry_get(
     const struct registry *r, enum kind_id kind, const char *ns, const char *name);
-/* In the order of keys; ns NULL: all namespaces. fn returns false to stop. It must not write. */
+/* In the order of keys; ns NULL: all namespaces. fn returns false to stop. It may submit
+ * changes of what is there, but no new objects of that kind. */
 void registry_each(const struct registry *r, enum kind_id kind, const char *ns,
     bool (*fn)(void *arg, const struct object *o), void *arg);
 size_t registry_count(const struct registry *r, enum kind_id kind);
