@@ -1,6 +1,6 @@
 /*
- * The other end of --console-socket: listens on a unix socket, takes one terminal, types what it is told, prints what
- * comes until the other side is closed.
+ * The other end of --console-socket: listens on a unix socket, takes one terminal, types what it is told,
+ * prints what comes until the other side is closed.
  *
  *     master SOCKET [TEXT]        prints "ready" on stderr once it listens
  */
@@ -28,7 +28,8 @@ int main(int argc, char **argv)
     int conn = accept(fd, NULL, NULL);
     char text[4096], control[CMSG_SPACE(sizeof(int))];
     struct iovec iov = {text, sizeof(text)};
-    struct msghdr msg = {.msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
+    struct msghdr msg = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
     if (recvmsg(conn, &msg, 0) <= 0 || !CMSG_FIRSTHDR(&msg))
         return 1;
     memcpy(&master, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
