@@ -4,6 +4,7 @@
 # lib/ (one archive: what a program does not use is not in it). Variants live side by side: make VARIANT=asan.
 
 VARIANT ?= release
+Q       := $(if $(V),,@)# make V=1 shows the commands
 BUILD   ?= build
 B       := $(BUILD)/$(VARIANT)
 PREFIX  ?= /usr/local
@@ -72,19 +73,21 @@ all: $(BINS) $(CNI_BINS) ## build everything (the default)
 
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(if $(V),,@echo "  CC   $<")
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 $(B)/master/schema.o: master/schema/types.txt
 $(B)/lib/version.o: override CPPFLAGS += -DWHERRY_VERSION='"$(VERSION)"'
 
 $(LIB): $(LIB_OBJS)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
 
 define program_rule
 $(B)/bin/$(1): $(call objs,$($(1)_DIR)) $(LIB)
 	@mkdir -p $$(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $(or $($(1)_LINK),$(LINK)) -o $$@ $$^ $($(1)_LIBS)
+	$(if $(V),,@echo "  LINK $$@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(or $($(1)_LINK),$(LINK)) -o $$@ $$^ $($(1)_LIBS)
 $(1): $(B)/bin/$(1)
 .PHONY: $(1)
 endef
@@ -92,7 +95,8 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 
 $(CNI_BINS): $(B)/bin/cni/%: $(B)/cni/main/%.o $(call objs,cni) $(LIB)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $^ $(CNI_LIBS)
+	$(if $(V),,@echo "  LINK $@")
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $^ $(CNI_LIBS)
 
 # Unit tests: tests/unit/ROOM/NAME_test.c, linked with the room's objects but main.o.
 UNIT_SRC  := $(wildcard tests/unit/*/*_test.c)
@@ -104,7 +108,8 @@ ALL_LIBS  := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -lmnl
 define unit_rule
 $(B)/unit/$(1): tests/unit/$(1).c $(call room_objs,$(firstword $(subst /, ,$(1)))) $(LIB)
 	@mkdir -p $$(@D)
-	$(CC) $(CPPFLAGS) -I$(call room_dir,$(firstword $(subst /, ,$(1)))) $(CFLAGS) -MMD -MP -Wno-missing-prototypes $(LDFLAGS) $(LINK) -o $$@ $$(filter %.c %.o %.a,$$^) \
+	$(if $(V),,@echo "  TEST $$@")
+	$(Q)$(CC) $(CPPFLAGS) -I$(call room_dir,$(firstword $(subst /, ,$(1)))) $(CFLAGS) -MMD -MP -Wno-missing-prototypes $(LDFLAGS) $(LINK) -o $$@ $$(filter %.c %.o %.a,$$^) \
 		-lcmocka $(subst libyajl_s.a,libyajl.so,$(or $($(call room_prog,$(firstword $(subst /, ,$(1))))_LIBS),$(ALL_LIBS) $(if $(filter cni,$(firstword $(subst /, ,$(1)))),$(CNI_LIBS))))
 endef
 $(foreach t,$(UNIT_SRC:tests/unit/%.c=%),$(eval $(call unit_rule,$(t))))
