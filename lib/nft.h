@@ -62,6 +62,7 @@ struct nftnl_expr *nft_payload(
     unsigned base /* NFT_PAYLOAD_* */, unsigned offset, unsigned len, unsigned reg);
 struct nftnl_expr *nft_meta(unsigned key, unsigned reg);
 struct nftnl_expr *nft_ct(unsigned key, unsigned reg);
+struct nftnl_expr *nft_ct_original(unsigned key, unsigned reg); /* of the tuple before translation */
 struct nftnl_expr *nft_fib_daddr_type(unsigned reg);
 struct nftnl_expr *nft_fib_saddr_type(unsigned reg);
 struct nftnl_expr *nft_immediate(unsigned reg, const void *data, size_t n);

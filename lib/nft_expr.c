@@ -34,6 +34,14 @@ struct nftnl_expr *nft_ct(unsigned key, unsigned reg)
     return e;
 }
 
+struct nftnl_expr *nft_ct_original(unsigned key, unsigned reg)
+{
+    enum { ORIGINAL = 0 };
+    struct nftnl_expr *e = nft_ct(key, reg);
+    nftnl_expr_set_u8(e, NFTNL_EXPR_CT_DIR, ORIGINAL);
+    return e;
+}
+
 static struct nftnl_expr *fib_type(unsigned which, unsigned reg)
 {
     struct nftnl_expr *e = nftnl_expr_alloc("fib");

@@ -82,7 +82,7 @@ static void put_endpoint(uint8_t *at, uint8_t *len, const struct backend *b)
 static void add_front(struct plan *p, const struct front *f, const struct backends *b, uint32_t affinity)
 {
     struct plan_elem e = elem(PLAN_SERVICES, f);
-    struct plan_verdict v = {(uint32_t)b->n, affinity, f->ip == 0};
+    struct plan_verdict v = {(uint32_t)b->n, affinity ? 1 : 0, f->ip == 0};
     put(e.data, &e.data_len, &v, sizeof(v));
     plan_add(p, &e);
     for (uint32_t i = 0; i < b->n; i++) {
@@ -90,12 +90,13 @@ static void add_front(struct plan *p, const struct front *f, const struct backen
         put(e.key, &e.key_len, &i, 4);
         put_endpoint(e.data, &e.data_len, &b->v[i]);
         plan_add(p, &e);
-        if (!affinity)
-            continue;
-        e = elem(PLAN_ALIVE, f);
-        put_endpoint(e.key, &e.key_len, &b->v[i]);
-        plan_add(p, &e);
     }
+    if (!affinity)
+        return;
+    e = elem(PLAN_LEARN, f);
+    v = (struct plan_verdict){0, affinity, 0};
+    put(e.data, &e.data_len, &v, sizeof(v));
+    plan_add(p, &e);
 }
 
 /* An endpoint here may be its own client; one elsewhere must answer by way of us to who came from outside. */
@@ -237,10 +238,10 @@ void plan_node(const char *pod_cidr, const char *dns_ip, struct plan *ret)
 void plan_chain_name(const struct plan_verdict *v, char ret[PLAN_CHAIN_MAX])
 {
     const char *node = v->node ? "node_" : "";
-    if (v->affinity_seconds)
-        snprintf(ret, PLAN_CHAIN_MAX, "%ssticky_%u_%us", node, v->endpoints, v->affinity_seconds);
+    if (!v->endpoints)
+        snprintf(ret, PLAN_CHAIN_MAX, "learn_%us", v->affinity_seconds);
     else
-        snprintf(ret, PLAN_CHAIN_MAX, "%spick_%u", node, v->endpoints);
+        snprintf(ret, PLAN_CHAIN_MAX, "%s%s_%u", node, v->affinity_seconds ? "sticky" : "pick", v->endpoints);
 }
 
 bool plan_chain_parse(const char *name, struct plan_verdict *ret)
@@ -249,12 +250,32 @@ bool plan_chain_parse(const char *name, struct plan_verdict *ret)
     char again[PLAN_CHAIN_MAX];
     v.node = !strncmp(name, "node_", 5);
     const char *s = name + (v.node ? 5 : 0);
-    if (sscanf(s, "pick_%u", &v.endpoints) != 1 &&
-        sscanf(s, "sticky_%u_%us", &v.endpoints, &v.affinity_seconds) != 2)
+    if (sscanf(s, "sticky_%u", &v.endpoints) == 1)
+        v.affinity_seconds = 1;
+    else if (sscanf(s, "learn_%us", &v.affinity_seconds) != 1 && sscanf(s, "pick_%u", &v.endpoints) != 1)
         return false;
     plan_chain_name(&v, again);
     *ret = v;
     return !strcmp(again, name);
+}
+
+/* --- affinity --- */
+
+bool plan_has_endpoint(const struct plan *p, const uint8_t way[12], const uint8_t endpoint[8])
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->v[i].set == PLAN_ENDPOINTS && !memcmp(p->v[i].key, way, 12) &&
+            !memcmp(p->v[i].data, endpoint, 8))
+            return true;
+    return false;
+}
+
+bool plan_has_affinity(const struct plan *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->v[i].set == PLAN_LEARN)
+            return true;
+    return false;
 }
 
 /* --- flows --- */

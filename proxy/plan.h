@@ -12,7 +12,7 @@
 enum plan_set {
     PLAN_SERVICES,    /* address . protocol . port          -> verdict; node ports have the address 0.0.0.0 */
     PLAN_ENDPOINTS,   /* address . protocol . port . index  -> address . port */
-    PLAN_ALIVE,       /* address . protocol . port . endpoint's address . port (with affinity only) */
+    PLAN_LEARN,       /* address . protocol . port          -> verdict: remember the client's endpoint */
     PLAN_CLUSTER_IPS, /* address */
     PLAN_DROPS,       /* address . protocol . port: traffic policy Local, and no endpoint here */
     PLAN_REJECTS,     /* the same: a node port without endpoints (cluster IPs are rejected by themselves) */
@@ -33,11 +33,13 @@ struct plan_elem {
     uint8_t data[PLAN_DATA_MAX];
 };
 
-/* The data of PLAN_SERVICES, in the host's byte order: which chain chooses an endpoint. */
+/* The data of PLAN_SERVICES and PLAN_LEARN, in the host's byte order: the chain that chooses an endpoint
+ * (with affinity_seconds 1: after a look at what is remembered), or, with endpoints 0, that remembers the
+ * choice. */
 struct plan_verdict {
     uint32_t endpoints;
-    uint32_t affinity_seconds; /* 0: none */
-    uint32_t node;             /* the key's address is not the packet's: a node port */
+    uint32_t affinity_seconds;
+    uint32_t node; /* the key's address is not the packet's: a node port */
 };
 #define PLAN_CHAIN_MAX 48
 void plan_chain_name(const struct plan_verdict *v, char ret[PLAN_CHAIN_MAX]);
@@ -67,6 +69,11 @@ struct plan_flow {
 };
 typedef void plan_flow_fn(void *arg, const struct plan_flow *f);
 void plan_stale_flows(const struct plan *before, const struct plan *after, plan_flow_fn *fn, void *arg);
+
+/* Client affinity, of elements that the packets themselves make: does the plan still have this endpoint
+ * behind this way in? way: address . protocol . port, 12 bytes; endpoint: address . port, 8. */
+bool plan_has_endpoint(const struct plan *p, const uint8_t way[12], const uint8_t endpoint[8]);
+bool plan_has_affinity(const struct plan *p);
 
 /* For plans that are put together elsewhere: an element at the end; then, once, sorted and without
  * duplicates. */

@@ -20,6 +20,7 @@ struct rules {
     struct plan_flow *flows; /* to be forgotten after the next transaction */
     bool read;               /* the table knows what the kernel holds */
     bool first;              /* nothing was applied yet */
+    bool purge;              /* a Service with client affinity may have lost an endpoint */
 };
 
 struct err *rules_new(struct model *m, const struct rules_opts *o, struct rules **ret)
@@ -99,6 +100,7 @@ static void plan_again(struct rules *r, struct model_service *s)
     table_want(r->table, &s->plan, &after);
     if (!r->first)
         plan_stale_flows(&s->plan, &after, note_flow, r);
+    r->purge |= plan_has_affinity(&s->plan) || plan_has_affinity(&after);
     plan_done(&s->plan);
     s->plan = after;
     s->changed = false;
@@ -136,6 +138,22 @@ static struct err *forget_flows(struct rules *r)
     return e;
 }
 
+static bool is_alive(void *arg, const uint8_t way[12], const uint8_t endpoint[8])
+{
+    const struct rules *r = arg;
+    struct model_service *s;
+    uint32_t ip;
+    uint8_t node_way[12] = {0};
+    memcpy(&ip, way, 4);
+    memcpy(node_way + 4, way + 4, 8);
+    if ((s = model_service_by_ip(r->model, ip)))
+        return plan_has_endpoint(&s->plan, way, endpoint);
+    for (size_t at = 0; model_next_service(r->model, &at, &s);)
+        if (plan_has_endpoint(&s->plan, node_way, endpoint))
+            return true;
+    return false;
+}
+
 struct err *rules_apply(struct rules *r, struct err **flows_error)
 {
     *flows_error = NULL;
@@ -154,6 +172,9 @@ struct err *rules_apply(struct rules *r, struct err **flows_error)
         r->read = false;
         return e;
     }
+    if (r->purge)
+        TRY(ruleset_purge_affinity(r->ruleset, is_alive, r));
+    r->purge = false;
     *flows_error = forget_flows(r);
     return NULL;
 }

@@ -19,7 +19,7 @@ struct ruleset {
 };
 
 /* Raised with every change of the rules. */
-enum { LAYOUT = 1 };
+enum { LAYOUT = 2 };
 
 struct err *ruleset_open(const char *service_cidr, struct ruleset **ret)
 {
@@ -109,7 +109,7 @@ static void write_elem(void *arg, bool adding, const struct plan_elem *p)
     memcpy(e.key, p->key, e.key_len);
     if (e.range)
         memcpy(e.key_end, p->key + e.key_len, e.key_len);
-    if (p->set == PLAN_SERVICES) {
+    if (p->set == PLAN_SERVICES || p->set == PLAN_LEARN) {
         memcpy(&v, p->data, sizeof(v));
         plan_chain_name(&v, chain);
         e.chain = chain;
@@ -142,6 +142,50 @@ struct err *ruleset_apply(struct ruleset *r, struct table *t)
     r->present = true;
     r->foreign = false;
     return NULL;
+}
+
+/* --- affinity --- */
+
+enum { PURGE_TRIES = 8 };
+
+struct purge {
+    ruleset_alive_fn *alive;
+    void *arg;
+    size_t n;
+    struct nft_elem *v;
+};
+
+/* client . address . protocol . port -> endpoint */
+static void sort_out(void *arg, const struct nft_elem *e)
+{
+    struct purge *p = arg;
+    if (e->key_len != 16 || e->data_len != 8 || p->alive(p->arg, e->key + 4, e->data))
+        return;
+    p->v = mem_realloc(p->v, p->n + 1, sizeof(*p->v));
+    p->v[p->n] = *e;
+    p->v[p->n++].comment = NULL;
+}
+
+static struct err *purge_once(struct ruleset *r, struct purge *p)
+{
+    p->n = 0;
+    TRY(nft_elems_each(r->nft, NFPROTO_IPV4, RULESET_TABLE, "affinity", sort_out, p));
+    nft_begin(r->nft, NFPROTO_IPV4, RULESET_TABLE);
+    for (size_t i = 0; i < p->n; i++)
+        nft_elem_delete(r->nft, "affinity", &p->v[i]);
+    return nft_commit(r->nft);
+}
+
+struct err *ruleset_purge_affinity(struct ruleset *r, ruleset_alive_fn *alive, void *arg)
+{
+    struct purge p = {.alive = alive, .arg = arg};
+    struct err *e = purge_once(r, &p);
+    for (int i = 0; i < PURGE_TRIES && e && err_kind(e) == ERR_NOT_FOUND; i++) { /* one timed out meanwhile */
+        err_free(e);
+        e = purge_once(r, &p);
+    }
+    free(p.v);
+    return err_wrap(e, "client affinity");
 }
 
 struct err *ruleset_remove(void)

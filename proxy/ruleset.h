@@ -11,16 +11,18 @@
  *         0.0.0.0 . meta l4proto . th dport vmap @services }
  *   chain pick_3 {              of Services with three endpoints; node_pick_3: key begins with 0.0.0.0
  *     dnat to ip daddr . meta l4proto . th dport . numgen random mod 3 map @endpoints }
- *   chain sticky_3_10800s {     with client affinity: an endpoint that is still one, else a new one
- *     dnat to E = (ip saddr . ip daddr . meta l4proto . th dport map @affinity)
- *         where ip daddr . meta l4proto . th dport . E @alive; update @affinity
- *     as pick_3; update @affinity }
+ *   chain sticky_3 {            with client affinity: the endpoint it had, else as pick_3
+ *     dnat to ip saddr . ip daddr . meta l4proto . th dport map @affinity }
  *   chain postrouting { type nat hook postrouting priority srcnat;
  *     ct status dnat ip daddr . ip saddr @hairpin masquerade
  *     ct status dnat ip daddr @remote ip saddr != @local_nets fib saddr type != local masquerade }
  *   chain filter_prerouting { type filter hook prerouting priority -50; ct state established,related accept;
  *     goto unserved }                                                         the same at output
- *   chain unserved {            what is left is not for any endpoint
+ *   chain learn_10800s {
+ *     update @affinity { ct original ip saddr . ct original ip daddr . meta l4proto . ct original proto-dst
+ *         timeout 10800s : ip daddr . th dport } }
+ *   chain unserved {            what was not translated is not for any endpoint
+ *     ct status dnat ct original ip daddr . meta l4proto . ct original proto-dst vmap @learn   (and 0.0.0.0)
  *     ip daddr . meta l4proto . th dport @dns goto name_server
  *     ip daddr . meta l4proto . th dport @drops drop
  *     ip daddr @cluster_ips goto refuse
@@ -47,6 +49,11 @@ struct err *ruleset_read(struct ruleset *r, struct table *t) __attribute__((warn
 /* One transaction with what t wants changed (and the table, where it is missing). On failure nothing has
  * changed, and the caller begins again with ruleset_read(). */
 struct err *ruleset_apply(struct ruleset *r, struct table *t) __attribute__((warn_unused_result));
+/* Affinity names endpoints, not indexes; those that are gone are forgotten, after the transaction that took
+ * them away. way and endpoint: see plan_has_endpoint(). */
+typedef bool ruleset_alive_fn(void *arg, const uint8_t way[12], const uint8_t endpoint[8]);
+struct err *ruleset_purge_affinity(struct ruleset *r, ruleset_alive_fn *alive, void *arg)
+    __attribute__((warn_unused_result));
 /* Removes the table, if it is there. */
 struct err *ruleset_remove(void) __attribute__((warn_unused_result));
 

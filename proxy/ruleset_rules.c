@@ -36,7 +36,7 @@ static const struct nft_set sets[PLAN_SETS] = {
     [PLAN_SERVICES] = {"services", WAY, (uint32_t)NFT_TYPE_VERDICT, {4, 1, 2}, .data_len = 16},
     [PLAN_ENDPOINTS] = {"endpoints", NFT_TYPES4(IP, PROTO, PORT, INDEX), ENDPOINT, {4, 1, 2, 4},
         .data_len = 8},
-    [PLAN_ALIVE] = {"alive", NFT_TYPES5(IP, PROTO, PORT, IP, PORT), .parts = {4, 1, 2, 4, 2}},
+    [PLAN_LEARN] = {"learn", WAY, (uint32_t)NFT_TYPE_VERDICT, {4, 1, 2}, .data_len = 16},
     [PLAN_CLUSTER_IPS] = {"cluster_ips", IP, .parts = {4}},
     [PLAN_DROPS] = {"drops", WAY, .parts = {4, 1, 2}},
     [PLAN_REJECTS] = {"rejects", WAY, .parts = {4, 1, 2}},
@@ -127,11 +127,20 @@ static void dns_chain(struct nft *n)
     NFT_RULE(n, name_dns, nft_drop());
 }
 
+/* What has just been translated, looked up by the way in that it took. */
+static void learn_rule(struct nft *n, const char *chain, struct nftnl_expr *ip)
+{
+    NFT_RULE(n, chain, nft_ct(NFT_CT_STATUS, R0), nft_mask(R0, &dnat_bit, 4), nft_cmp(false, R0, &zero, 4),
+        ip, protocol(R1), nft_ct_original(NFT_CT_PROTO_DST, R2), nft_verdict_map("learn", R0));
+}
+
 static void unserved_chain(struct nft *n, const struct ruleset_cidr *cidr)
 {
     refuse_chain(n);
     dns_chain(n);
     nft_chain_create(n, name_unserved, NULL, 0, 0);
+    learn_rule(n, name_unserved, nft_ct_original(NFT_CT_DST_IP, R0));
+    learn_rule(n, name_unserved, nft_immediate(R0, &no_ip, 4));
     NFT_RULE(n, name_unserved, daddr(R0), protocol(R1), dport(R2), nft_in_set(true, "dns", R0),
         nft_goto(name_dns));
     NFT_RULE(n, name_unserved, daddr(R0), protocol(R1), dport(R2), nft_in_set(true, "drops", R0), nft_drop());
@@ -181,18 +190,16 @@ void ruleset_rules_create(struct nft *n, const struct ruleset_cidr *cidr, const 
 
 void ruleset_rules_pick(struct nft *n, const char *chain, const struct plan_verdict *v)
 {
-    uint64_t ms = (uint64_t)v->affinity_seconds * 1000;
     nft_chain_create(n, chain, NULL, 0, 0);
-    if (!ms) {
-        NFT_RULE(n, chain, way_ip(v->node, R0), protocol(R1), dport(R2), nft_random(v->endpoints, R3),
-            nft_mapped("endpoints", R0, R8), nft_dnat(NFPROTO_IPV4, R8, R9));
+    if (!v->endpoints) {
+        NFT_RULE(n, chain, nft_ct_original(NFT_CT_SRC_IP, R0), nft_ct_original(NFT_CT_DST_IP, R1),
+            protocol(R2), nft_ct_original(NFT_CT_PROTO_DST, R3), daddr(R4), dport(R5),
+            nft_remember("affinity", R0, R4, (uint64_t)v->affinity_seconds * 1000));
         return;
     }
-    /* R0 client, R1 to R3 way, R4 and R5 the endpoint it had. */
-    NFT_RULE(n, chain, saddr(R0), way_ip(v->node, R1), protocol(R2), dport(R3),
-        nft_mapped("affinity", R0, R4), nft_in_set(true, "alive", R1), nft_remember("affinity", R0, R4, ms),
-        nft_dnat(NFPROTO_IPV4, R4, R5));
-    NFT_RULE(n, chain, saddr(R0), way_ip(v->node, R1), protocol(R2), dport(R3), nft_random(v->endpoints, R4),
-        nft_mapped("endpoints", R1, R8), nft_remember("affinity", R0, R8, ms),
-        nft_dnat(NFPROTO_IPV4, R8, R9));
+    if (v->affinity_seconds)
+        NFT_RULE(n, chain, saddr(R0), daddr(R1), protocol(R2), dport(R3), nft_mapped("affinity", R0, R8),
+            nft_dnat(NFPROTO_IPV4, R8, R9));
+    NFT_RULE(n, chain, way_ip(v->node, R0), protocol(R1), dport(R2), nft_random(v->endpoints, R3),
+        nft_mapped("endpoints", R0, R8), nft_dnat(NFPROTO_IPV4, R8, R9));
 }

@@ -16,7 +16,7 @@ struct err *ruleset_cidr_parse(const char *text, struct ruleset_cidr *ret)
 const char *ruleset_set_name(enum plan_set set);
 /* Everything but the table itself, and an empty chain `marker`. */
 void ruleset_rules_create(struct nft *n, const struct ruleset_cidr *cidr, const char *marker);
-/* The chain that chooses among v->endpoints. */
+/* The chain that chooses among v->endpoints, or remembers the choice. */
 void ruleset_rules_pick(struct nft *n, const char *chain, const struct plan_verdict *v);
 
 #endif
