@@ -4,7 +4,7 @@
 #   shim_begin [JSON]      a shim with that sandbox.json (merged over the default)
 #   shim_setup [JSON]      both
 #   shim_config ID ARGV... writes a bundle's config.json; $CONFIG is a jq filter over it
-#   shim_start_container ID [JSON]   start, JSON merged into the request; prints the answer
+#   shim_start_container ID [JSON]   start, JSON merged into the request; prints the answer ($START=send: does not wait)
 #   ctl CMD ARGS...        shimctl on its socket
 #   shim_teardown          ends it, and complains about what is left
 #
@@ -84,7 +84,7 @@ shim_start_container() { # ID [JSON]
     request=$(jq -nc --arg id "$id" --arg pod "$POD" --arg t "$T" --argjson more "${2:-{\}}" '{op: "start", id: $id, name: "app",
         bundle: "\($pod)/containers/\($id)", log: "\($t)/logs/\($id[60:]).log",
         rootfs: {type: "overlay", lower: ["\($t)/layer"], upper: "\($t)/upper/\($id)", work: "\($t)/work/\($id)"}} + $more')
-    ctl call "$request"
+    ctl "${START:-call}" "$request"
 }
 
 shim_run_container() { # NUMBER ARGV...: config, start, wait; prints the exit code

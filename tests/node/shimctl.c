@@ -2,6 +2,7 @@
  * A client of wherry-shim for tests (lib/api/shim.h), on nothing but libc, so that it shares no mistake.
  *
  *   shimctl SOCK call JSON          one request ("seq" is added); prints the answer; 1 where it is an error
+ *   shimctl SOCK send JSON          one request, and away without its answer
  *   shimctl SOCK raw BYTES...       each argument one packet as it is; prints one answer each
  *   shimctl SOCK wait ID            until that container has exited; prints its exit code
  *   shimctl SOCK events N           prints N events
@@ -289,6 +290,10 @@ int main(int argc, char **argv)
     if (!strcmp(cmd, "hold"))
         return cmd_hold(argv[1], atoi(arg));
     int sock = connect_to(argv[1]);
+    if (!strcmp(cmd, "send")) {
+        request(sock, arg, NULL, 0);
+        return 0;
+    }
     if (!strcmp(cmd, "call"))
         return cmd_call(sock, arg);
     if (!strcmp(cmd, "raw"))
