@@ -42,12 +42,21 @@ void kubelet_proxy_free(struct kubelet_proxy *p)
 
 /* ---- Which node, which container ---- */
 
+/* A Node's status says where it is: not in this host's own corners, whoever wrote it. */
+static bool is_node_address(const char *text)
+{
+    struct in_addr in;
+    if (inet_pton(AF_INET, text, &in) != 1)
+        return false;
+    uint32_t ip = ntohl(in.s_addr);
+    return ip >> 24 != 0 && ip >> 24 != 127 && ip >> 16 != 0xa9fe && ip >> 28 < 0xe;
+}
+
 static const char *node_address(const struct json *node)
 {
     json_each_item (a, json_at(node, "status", "addresses", NULL)) {
         const char *type = json_str(json_get(a, "type")), *text = json_str(json_get(a, "address"));
-        struct in_addr in;
-        if (type && text && !strcmp(type, "InternalIP") && inet_pton(AF_INET, text, &in) == 1)
+        if (type && text && !strcmp(type, "InternalIP") && is_node_address(text))
             return text;
     }
     return NULL;
@@ -123,8 +132,8 @@ static bool find_target(struct call *c, struct target *t)
     const struct json *tree = node ? object_tree(c->arena, node) : NULL;
     const char *ip = node_address(tree);
     if (!ip) {
-        call_fail(c, status_internal(
-                         c->arena, node ? "node \"%s\" has no address" : "node \"%s\" not found", t->node));
+        call_fail(c, status_internal(c->arena,
+                         node ? "node \"%s\" has no usable address" : "node \"%s\" not found", t->node));
         return false;
     }
     int64_t port = 0;
@@ -196,9 +205,9 @@ static void fail_upstream(struct call *c, unsigned status, const char *body, con
         {500, "InternalError"}, {503, "ServiceUnavailable"}};
     size_t n = body ? strcspn(body, "\r\n") : 0;
     const char *text = n ? arena_strndup(c->arena, body, n) : "no reason given";
-    if (!status || status < 400) {
-        call_fail(c, status_internal(c->arena, "the kubelet of node \"%s\": %s", node,
-                         status ? arena_printf(c->arena, "answered %u", status) : text));
+    if (!status || status < 400) { /* no answer, or none that makes sense: a redirect, a 200 to an upgrade */
+        call_fail(c, status_new(c->arena, 502, "InternalError", "the kubelet of node \"%s\": %s", node,
+                         status ? arena_printf(c->arena, "answered with status %u", status) : text));
         return;
     }
     const char *reason = "InternalError";
