@@ -16,7 +16,7 @@
 static void get_scale(struct call *c, const struct object *o)
 {
     auto_buf b = BUF_INIT(65536);
-    json_write(&b, scale_of(c->arena, o, object_tree(c->arena, o)), 0);
+    json_write(&b, scale_of(c->arena, object_tree(c->arena, o)), 0);
     call_json(c, 200, b.data, b.len, NULL);
 }
 

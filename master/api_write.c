@@ -190,7 +190,7 @@ static void written(void *arg, const struct change_result *r)
         call_fail(c, r->failure);
     } else if (c->sub && c->sub->id == SUB_SCALE) {
         auto_buf b = BUF_INIT(65536);
-        json_write(&b, scale_of(c->arena, r->object, object_tree(c->arena, r->object)), 0);
+        json_write(&b, scale_of(c->arena, object_tree(c->arena, r->object)), 0);
         call_json(c, r->code, b.data, b.len, r->warnings);
     } else if (c->sub && (c->sub->id == SUB_BINDING || c->sub->id == SUB_EVICTION)) {
         auto_buf b = BUF_INIT(4096);
@@ -206,8 +206,7 @@ void api_write(struct call *c)
     struct change ch = {.resource = c->resource,
         .sub = c->sub ? c->sub->id : SUB_NONE,
         .ns = c->ns ? c->ns : "",
-        .name = c->name,
-        .user = c->user};
+        .name = c->name};
     const char *options_kind = "UpdateOptions";
     if (c->verb == VERB_CREATE) {
         ch.verb = CHANGE_CREATE;
@@ -283,11 +282,8 @@ static void deleted(void *arg, const struct change_result *r)
 
 void api_delete(struct call *c)
 {
-    struct change ch = {.verb = CHANGE_DELETE,
-        .resource = c->resource,
-        .ns = c->ns ? c->ns : "",
-        .name = c->name,
-        .user = c->user};
+    struct change ch = {
+        .verb = CHANGE_DELETE, .resource = c->resource, .ns = c->ns ? c->ns : "", .name = c->name};
     if (delete_options(c, &ch.body, &ch.dry_run))
         change_submit(c->cluster, &ch, deleted, c);
 }
@@ -358,7 +354,7 @@ void api_delete_collection(struct call *c)
     struct selector labels, fields;
     struct collection *all = arena_new_obj(c->arena, struct collection);
     all->call = c;
-    all->change = (struct change){.verb = CHANGE_DELETE, .resource = c->resource, .user = c->user};
+    all->change = (struct change){.verb = CHANGE_DELETE, .resource = c->resource};
     if (!call_selectors(c, &labels, &fields) || !delete_options(c, &all->change.body, &all->change.dry_run))
         return;
     struct registry *r = c->cluster->registry;

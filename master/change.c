@@ -159,8 +159,6 @@ static bool check_type(struct changing *x, const struct json *body, bool patched
                 kind ? kind : x->kind->name, version ? version : wanted));
         return false;
     }
-    const char *slash = version ? strchr(version, '/') : NULL;
-    (void)slash;
     changing_fail(
         x, status_bad_request(x->arena,
                "%s in version \"%s\" cannot be handled as a %s: the object provided is of kind \"%s\" and "
@@ -179,7 +177,7 @@ bool changing_decode(struct changing *x, const struct json *body, bool patched, 
     if (!check_type(x, body, patched))
         return false;
     bool view = x->resource->foreign_view && !patched;
-    struct decode d = {.arena = x->arena, .root = x->kind->name};
+    struct decode d = {.arena = x->arena};
     const struct schema *s = schema_find(view ? "events.v1.Event" : x->kind->type);
     if (!decode_object(&d, s, body, ret)) {
         fail_decode(x, body, patched, d.failure);
@@ -188,7 +186,7 @@ bool changing_decode(struct changing *x, const struct json *body, bool patched, 
     if (!judge_problems(x, &d, body, patched))
         return false;
     if (view) {
-        struct decode again = {.arena = x->arena, .root = x->kind->name};
+        struct decode again = {.arena = x->arena};
         const struct json *core = event_view_to_core(x->arena, ret);
         if (!decode_object(&again, schema_find(x->kind->type), core, ret)) {
             fail_decode(x, body, patched, again.failure);

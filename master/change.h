@@ -28,8 +28,6 @@ struct change {
     const struct json *body;
     bool dry_run;
     enum change_strictness strictness; /* unknown and duplicate fields */
-    const struct str_list *duplicates; /* paths that stood twice in the body; may be NULL */
-    const char *user;                  /* for messages; NULL: the master itself */
 };
 
 struct change_result {

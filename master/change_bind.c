@@ -62,7 +62,7 @@ void change_run_binding(struct changing *x)
     struct arena *a = x->arena;
     struct registry *r = x->admission.cluster->registry;
     const struct object *old = registry_latest(r, KIND_POD, x->c->ns, x->name);
-    struct decode d = {.arena = a, .root = "Binding"};
+    struct decode d = {.arena = a};
     struct json binding;
     if (!old) {
         changing_fail(x, changing_not_found(x));

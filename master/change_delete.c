@@ -19,7 +19,7 @@ static bool read_options(struct changing *x, const struct json *body, struct opt
     *o = (struct options){.grace = -1};
     if (!body || body->type == JSON_NULL)
         return true;
-    struct decode d = {.arena = x->arena, .root = "DeleteOptions"};
+    struct decode d = {.arena = x->arena};
     struct json tree;
     if (!decode_object(&d, schema_find("meta.v1.DeleteOptions"), body, &tree)) {
         changing_fail(

@@ -127,7 +127,6 @@ void change_store(struct changing *x, const struct object *old, const struct jso
     keep_parts(x, obj, old_tree);
     meta = edit_get(obj, "metadata");
     keep_metadata(x, meta, json_get(old_tree, "metadata"));
-    ad->updating = true;
     if (st->defaults)
         st->defaults(ad, obj);
     if (st->update)
@@ -174,7 +173,7 @@ void change_store(struct changing *x, const struct object *old, const struct jso
 static const struct json *shown(struct changing *x, const struct object *old, const struct json *tree)
 {
     if (x->c->sub == SUB_SCALE)
-        return scale_of(x->arena, old, tree);
+        return scale_of(x->arena, tree);
     return x->resource->foreign_view ? event_view_from_core(x->arena, tree) : tree;
 }
 
@@ -213,7 +212,7 @@ static const struct json *apply_patch(struct changing *x, const struct json *doc
 static void update_scale(
     struct changing *x, const struct object *old, const struct json *old_tree, const struct json *body)
 {
-    struct decode d = {.arena = x->arena, .root = "Scale"};
+    struct decode d = {.arena = x->arena};
     struct json scale;
     if (!body || !decode_object(&d, schema_find("autoscaling.v1.Scale"), body, &scale)) {
         changing_fail(

@@ -52,7 +52,7 @@ const struct json *patch_strategic(struct arena *a, const struct schema *s, cons
     const struct json *patch, const char **ret_error);
 
 /* autoscaling/v1 Scale of a controller, and back (scale.c). */
-const struct json *scale_of(struct arena *a, const struct object *rc, const struct json *tree);
+const struct json *scale_of(struct arena *a, const struct json *rc);
 
 /* events.k8s.io/v1 and v1 (event_view.c): trees in the arena, unchanged parts shared. */
 const struct json *event_view_to_core(struct arena *a, const struct json *ev);

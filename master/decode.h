@@ -11,7 +11,6 @@
 
 struct decode {
     struct arena *arena;
-    const char *root;         /* the type's name in errors: "Pod" */
     struct str_list problems; /* `unknown field "spec.x"`, `duplicate field "data.a"`, in order of the text */
     const char *failure;      /* Go's text where a value has the wrong type */
 };

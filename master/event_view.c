@@ -39,7 +39,5 @@ const struct json *event_view_to_core(struct arena *a, const struct json *ev)
 
 const struct json *event_view_from_core(struct arena *a, const struct json *ev)
 {
-    const struct json *out = rename_members(a, ev, false);
-    /* A series is named alike in both; its members are too. */
-    return out;
+    return rename_members(a, ev, false);
 }

@@ -22,24 +22,23 @@ static const char *selector_text(struct arena *a, const struct json *selector)
     return arena_strdup(a, buf_str(&b));
 }
 
-const struct json *scale_of(struct arena *a, const struct object *rc, const struct json *tree)
+const struct json *scale_of(struct arena *a, const struct json *rc)
 {
     static const char *const shared[] = {"name", "namespace", "uid", "resourceVersion", "creationTimestamp"};
-    const struct json *meta = json_get(tree, "metadata"), *out = NULL;
-    (void)rc;
+    const struct json *meta = json_get(rc, "metadata"), *out = NULL;
     out = json_with(a, out, "kind", json_new_str(a, "Scale"));
     out = json_with(a, out, "apiVersion", json_new_str(a, "autoscaling/v1"));
     for (size_t i = 0; i < ARRAY_SIZE(shared); i++)
         if (json_get(meta, shared[i]))
             out = json_with_at(a, out, json_get(meta, shared[i]), "metadata", shared[i], NULL);
     int64_t wanted = 0, there = 0;
-    json_int(json_at(tree, "spec", "replicas", NULL), &wanted);
-    json_int(json_at(tree, "status", "replicas", NULL), &there);
+    json_int(json_at(rc, "spec", "replicas", NULL), &wanted);
+    json_int(json_at(rc, "status", "replicas", NULL), &there);
     out = json_with(a, out, "spec", &json_empty_object);
     if (wanted)
         out = json_with_at(a, out, json_new_int(a, wanted), "spec", "replicas", NULL);
     out = json_with_at(a, out, json_new_int(a, there), "status", "replicas", NULL);
-    const char *selector = selector_text(a, json_at(tree, "spec", "selector", NULL));
+    const char *selector = selector_text(a, json_at(rc, "spec", "selector", NULL));
     if (*selector)
         out = json_with_at(a, out, json_new_str(a, selector), "status", "selector", NULL);
     return out;

@@ -15,7 +15,6 @@ struct admission {
     const struct kind *kind;
     enum sub_id sub;
     bool dry_run;
-    bool updating;
     struct invalid invalid;
     const struct status *refusal; /* set: the request ends with this */
 };
