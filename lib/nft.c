@@ -440,7 +440,7 @@ static struct err *receive(struct nft *n, uint32_t seq, mnl_cb_t fn, void *arg, 
 struct err *nft_elems_each(struct nft *n, unsigned family, const char *table, const char *set,
     void (*fn)(void *arg, const struct nft_elem *e), void *arg)
 {
-    _Alignas(8) char request[1024];
+    _Alignas(8) char request[1024] = "";
     struct nlmsghdr *nlh = nftnl_nlmsg_build_hdr(
         request, NFT_MSG_GETSETELEM, family, NLM_F_REQUEST | NLM_F_DUMP | NLM_F_ACK, ++n->seq);
     mnl_attr_put_strz(nlh, NFTA_SET_ELEM_LIST_TABLE, table);
@@ -488,7 +488,7 @@ static int chain_message(const struct nlmsghdr *nlh, void *arg)
 struct err *nft_chains_each(
     struct nft *n, unsigned family, const char *table, void (*fn)(void *arg, const char *chain), void *arg)
 {
-    _Alignas(8) char request[256];
+    _Alignas(8) char request[256] = "";
     struct nlmsghdr *nlh =
         nftnl_nlmsg_build_hdr(request, NFT_MSG_GETCHAIN, family, NLM_F_REQUEST | NLM_F_DUMP, ++n->seq);
     if (mnl_socket_sendto(n->nl, nlh, nlh->nlmsg_len) < 0)

@@ -100,6 +100,20 @@ static void refuse(
     reply(d, to, c, m, dns_refusal(m, id, rcode));
 }
 
+/* With the question, so that the asker's resolver takes it for an answer and goes on at once. */
+static void refuse_query(struct dns *d, const struct sockaddr_in *to, struct client *c, const uint8_t *m,
+    size_t len, enum dns_rcode rcode)
+{
+    static uint8_t out[DNS_UDP_MAX];
+    struct dns_query q;
+    struct dns_writer w;
+    if (dns_query_read(m, len, &q) != DNS_READ)
+        return;
+    dns_begin(&w, out, sizeof(out), m, &q);
+    dns_end(&w, &q, rcode, false);
+    reply(d, to, c, w.m, w.len);
+}
+
 /* --- other people's names
  * --------------------------------------------------------------------------------------------- */
 
@@ -143,7 +157,7 @@ static void on_answer(void *arg, int events)
     m[1] = (uint8_t)a->id;
     bool cut = a->client && (m[2] & 0x02); /* over TCP the asker wants the whole */
     if (cut)
-        refuse(a->dns, &a->from, a->client, a->id, DNS_SERVFAIL);
+        refuse_query(a->dns, &a->from, a->client, a->query, a->len, DNS_SERVFAIL);
     else
         reply(a->dns, &a->from, a->client, m, (size_t)n);
     asked_free(a);
@@ -184,7 +198,7 @@ static void ask_next(struct asked *a)
         if (sent)
             return;
     }
-    refuse(a->dns, &a->from, a->client, a->id, DNS_SERVFAIL);
+    refuse_query(a->dns, &a->from, a->client, a->query, a->len, DNS_SERVFAIL);
     asked_free(a);
 }
 
@@ -192,11 +206,11 @@ static void forward(struct dns *d, const struct sockaddr_in *from, struct client
     const struct dns_query *q, const uint8_t *m, size_t len)
 {
     if (d->n_upstreams == 0 || len > DNS_UDP_MAX) {
-        refuse(d, from, c, q->id, DNS_REFUSED);
+        refuse_query(d, from, c, m, len, DNS_REFUSED);
         return;
     }
     if (d->n_asked >= ASKED_MAX) {
-        refuse(d, from, c, q->id, DNS_SERVFAIL);
+        refuse_query(d, from, c, m, len, DNS_SERVFAIL);
         return;
     }
     struct asked *a = mem_new(struct asked);
