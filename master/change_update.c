@@ -170,7 +170,7 @@ void change_store(struct changing *x, const struct object *old, const struct jso
 /* ---- Patches ---- */
 
 /* What a patch is applied to: the object as this resource shows it. */
-static const struct json *shown(struct changing *x, const struct object *old, const struct json *tree)
+static const struct json *shown(struct changing *x, const struct json *tree)
 {
     if (x->c->sub == SUB_SCALE)
         return scale_of(x->arena, tree);
@@ -266,7 +266,7 @@ void change_run_update(struct changing *x)
         return;
     }
     const struct json *old_tree = object_tree(a, old), *body = x->c->body;
-    if (patched && !(body = apply_patch(x, shown(x, old, old_tree))))
+    if (patched && !(body = apply_patch(x, shown(x, old_tree))))
         return;
     if (x->c->sub == SUB_SCALE) {
         update_scale(x, old, old_tree, body);
