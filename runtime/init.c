@@ -37,6 +37,7 @@
 #include "runtime/devices.h"
 #include "runtime/hooks.h"
 #include "runtime/rootfs.h"
+#include "runtime/seal.h"
 #include "runtime/sync.h"
 #include "runtime/sysctl.h"
 #include <errno.h>
@@ -336,6 +337,7 @@ static struct err *steps(struct init *in, bool joined)
 void init_main(struct container *c, int sync, bool joined)
 {
     struct init in = {.c = c, .l = c->config->linux_, .sync = sync, .root = -1, .slave = -1};
+    seal_release();
     struct err *e = steps(&in, joined);
     if (in.sync >= 0)
         err_free(sync_send_error(in.sync, e));

@@ -16,6 +16,7 @@
 #include "runtime/namespaces.h"
 #include "runtime/oom_score.h"
 #include "runtime/report.h"
+#include "runtime/seal.h"
 #include "runtime/sync.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -105,6 +106,7 @@ static struct err *steps(struct way *w)
 static void process_main(struct way *w) __attribute__((noreturn));
 static void process_main(struct way *w)
 {
+    seal_release();
     struct err *e = steps(w);
     err_free(sync_send_error(w->sync[1], e));
     _exit(255);
@@ -179,6 +181,7 @@ static struct err *start(struct way *w)
     struct err *e = oom_score_set(j->pid, j->process.oci->oom_score_adj);
     if (!e)
         e = sync_send(w->sync[0], SYNC_GO, NULL, NULL, 0);
+    seal_release();
     if (e && err_errno(e) == EPIPE) { /* it has failed already, and says why */
         err_free(e);
         e = NULL;

@@ -16,6 +16,7 @@
 #include "runtime/oom_score.h"
 #include "runtime/report.h"
 #include "runtime/rootfs.h"
+#include "runtime/seal.h"
 #include "runtime/sync.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -241,6 +242,7 @@ static struct err *raise_init(struct launch *l)
     TRY(hand_over_cgroups(l));
     TRY(record_pid(l));
     TRY(oom_score_set(l->pid, l->c.config->process->oom_score_adj));
+    seal_release(); /* init has work for a while */
     return await_ready(l);
 }
 
@@ -288,9 +290,10 @@ struct err *launch_destroy(struct launch *l)
     }
     struct err *e = NULL;
     if (l->cgroups.n) {
-        cgroups_lookup(&l->cgroups, c->cgroup);
-        if (l->pid >= 0 && !(c->ns.make & CLONE_NEWPID)) /* else the kernel has killed them with init */
+        if (!(c->ns.make & CLONE_NEWPID)) { /* else the kernel has killed them with init */
+            cgroups_lookup(&l->cgroups, c->cgroup);
             e = cgroups_kill(&l->cgroups, c->cgroup);
+        }
         if (!e)
             e = cgroups_remove(&l->cgroups, c->cgroup);
     }

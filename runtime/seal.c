@@ -11,25 +11,54 @@
 #include "lib/mem.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* Letting go of the mount costs the kernel an RCU grace period (expedited, 0.1 ms): so the descriptor
+ * survives the exec, out of the way of those that are passed on, and is closed while we wait for something
+ * else. */
+#define SEAL_FD 400
+static int seal = -1;
+
+static void adopt(void)
+{
+    const char *name = (const char *)getauxval(AT_EXECFN); /* "/dev/fd/N": how execveat(2) calls it */
+    if (!name || strncmp(name, "/dev/fd/", 8) || atoi(name + 8) < SEAL_FD)
+        return;
+    seal = atoi(name + 8);
+    fcntl(seal, F_SETFD, FD_CLOEXEC);
+}
+
+void seal_release(void)
+{
+    if (seal >= 0)
+        close(take_fd(seal));
+}
+
 struct err *seal_self(char **argv)
 {
     struct statvfs vfs;
     if (statvfs("/proc/self/exe", &vfs) < 0)
         return err_sys(errno, "/proc/self/exe");
-    if (vfs.f_flag & ST_RDONLY)
+    if (vfs.f_flag & ST_RDONLY) {
+        adopt();
         return NULL;
+    }
     int tree = open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
     if (tree < 0 && errno == EPERM)
         return NULL; /* no rights over mounts: none over the binary either */
     struct mount_attr a = {.attr_set = MOUNT_ATTR_RDONLY};
     if (tree < 0 || mount_setattr(tree, "", AT_EMPTY_PATH, &a, sizeof(a)) < 0)
         return err_sys(errno, "a read-only mount of our own binary");
+    int high = fcntl(tree, F_DUPFD, SEAL_FD);
+    if (high >= 0) /* else it goes at the exec */
+        tree = high;
     syscall(SYS_execveat, tree, "", argv, environ, AT_EMPTY_PATH);
     return err_sys(errno, "execute our own binary from a read-only mount");
 }
