@@ -24,6 +24,8 @@ struct http_request *http_request_new(struct http_server *s, const char *target)
 
 void http_request_free(struct http_request *r)
 {
+    if (r->response) /* the connection ended before it was queued */
+        MHD_destroy_response(r->response);
     free(r->method);
     free(r->target);
     free(r->path);

@@ -449,6 +449,22 @@ static void test_server_ends_with_all_kinds_open(void **state)
     assert_int_equal(a.kind, ERR_UNAVAILABLE);
 }
 
+/* The answer is given and the server ended in one turn: nobody gets it, and nothing of it is left. */
+static void test_server_ends_with_an_answer_under_way(void **state)
+{
+    struct net *n = *state;
+    struct answer a = {0};
+    auto_free char *url = mem_printf("%s/parked", n->url);
+    struct http_client_request r = {.url = url, .timeout_ms = 5000, .max_body = 10};
+    http_client_start(n->client, &r, NULL, got, &a);
+    while (!parked)
+        uv_run(&n->loop, UV_RUN_ONCE);
+    answer_parked(NULL);
+    http_server_free(take_ptr(n->server));
+    net_run_until(n, &a.done);
+    assert_int_equal(a.kind, ERR_UNAVAILABLE);
+}
+
 static int set_up_plain(void **state)
 {
     *state = net_new(NET_PLAIN, handle);
@@ -531,6 +547,7 @@ static void test_taken_port(void **state)
         cmocka_unit_test_setup_teardown(test_stream_stalls, set_up, tear_down),                              \
         cmocka_unit_test_setup_teardown(test_upgrade_echo, set_up, tear_down),                               \
         cmocka_unit_test_setup_teardown(test_upgrade_refused, set_up, tear_down),                            \
+        cmocka_unit_test_setup_teardown(test_server_ends_with_an_answer_under_way, set_up, tear_down),       \
         cmocka_unit_test_setup_teardown(test_server_ends_with_all_kinds_open, set_up, tear_down)
 
 int main(void)
