@@ -421,12 +421,9 @@ static void event_cells(struct json_out *o, struct arena *a, const struct json *
     int64_t count = 0;
     if (!json_int(json_get(series, "count"), &count))
         json_int(json_get(ev, "count"), &count);
-    char last_age[32], first_age[32], seen[128];
+    char last_age[32], first_age[32];
     age_text(last, last_age, sizeof(last_age));
     age_text(first, first_age, sizeof(first_age));
-    snprintf(seen, sizeof(seen), "%s", last_age);
-    if (count > 1)
-        snprintf(seen, sizeof(seen), "%s (x%lld over %s)", last_age, (long long)count, first_age);
     const char *message = text(ev, "message");
     message += strspn(message, " \t\r\n");
     size_t length = strlen(message);
@@ -435,7 +432,7 @@ static void event_cells(struct json_out *o, struct arena *a, const struct json *
     const char *component =
         first_of(text(json_get(ev, "source"), "component"), text(ev, "reportingComponent"));
     const char *host = first_of(text(json_get(ev, "source"), "host"), text(ev, "reportingInstance"));
-    cell(o, seen);
+    cell(o, last_age);
     cell(o, text(ev, "type"));
     cell(o, text(ev, "reason"));
     cell(o, arena_printf(a, "%s/%s", lower(a, text(about, "kind")), text(about, "name")));
