@@ -117,6 +117,14 @@ static void refuse_query(struct dns *d, const struct sockaddr_in *to, struct cli
 /* --- other people's names
  * --------------------------------------------------------------------------------------------- */
 
+/* Under the asker's id: the query was sent on under one of ours. */
+static void give_up(struct asked *a)
+{
+    a->query[0] = (uint8_t)(a->id >> 8);
+    a->query[1] = (uint8_t)a->id;
+    refuse_query(a->dns, &a->from, a->client, a->query, a->len, DNS_SERVFAIL);
+}
+
 static void asked_free(struct asked *a)
 {
     struct dns *d = a->dns;
@@ -157,7 +165,7 @@ static void on_answer(void *arg, int events)
     m[1] = (uint8_t)a->id;
     bool cut = a->client && (m[2] & 0x02); /* over TCP the asker wants the whole */
     if (cut)
-        refuse_query(a->dns, &a->from, a->client, a->query, a->len, DNS_SERVFAIL);
+        give_up(a);
     else
         reply(a->dns, &a->from, a->client, m, (size_t)n);
     asked_free(a);
@@ -198,7 +206,7 @@ static void ask_next(struct asked *a)
         if (sent)
             return;
     }
-    refuse_query(a->dns, &a->from, a->client, a->query, a->len, DNS_SERVFAIL);
+    give_up(a);
     asked_free(a);
 }
 
