@@ -138,12 +138,14 @@ void table_applied(struct table *t)
     for (size_t i = 0; i < t->n_dirty; i++) {
         struct entry *x = t->dirty[i];
         x->dirty = false;
-        x->installed = x->wanted > 0;
-        x->is = x->want;
-        if (x->wanted)
+        if (x->wanted) {
+            x->installed = true;
+            x->is = x->want;
             continue;
+        }
+        /* One that was only ever found has its key in `is`, one that was only wanted in `want`. */
         uint8_t key[1 + PLAN_KEY_MAX];
-        size_t n = map_key(&x->is, key);
+        size_t n = map_key(x->want.key_len ? &x->want : &x->is, key);
         map_remove(t->entries, key, n);
         free(x);
     }
