@@ -70,9 +70,10 @@ struct err *sync_recv(int fd, struct sync_message *m, int *ret_end)
     ssize_t n;
     do
         n = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
-    while (n < 0 && errno == EINTR);
-    *ret_end = n == 0 || (n < 0 && errno == ECONNRESET);
-    if (n < 0 && !*ret_end)
+    /* ECONNRESET: it closed without reading all that we said; what it said before comes next */
+    while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+    *ret_end = n == 0;
+    if (n < 0)
         return err_sys(errno, "hear from the other half of the runtime");
     m->text[n > 0 ? n - 1 : 0] = '\0';
     take_fds(&msg, m);

@@ -48,11 +48,10 @@ teardown() { runtime_teardown; }
     [ "$status" = 0 ] # init of a pid namespace cannot kill itself
     bundle c "$sleeper"
     R run --bundle "$T/c" c &
+    local runtime=$! rc=0
     until_true eval '[ "$(status_of c)" = running ]'
-    kill -TERM "$(pid_of c)" 2>/dev/null || :
     R kill c KILL
-    local rc=0
-    wait $! || rc=$?
+    wait $runtime || rc=$?
     [ "$rc" = 137 ]
     [ -z "$(R list -q)" ]
 }

@@ -36,10 +36,11 @@ teardown() { runtime_teardown; }
         export SCRIPT="touch /tmp/x/y; touch /tmp/x/b/y; until [ -e /tmp/s/in ]; do sleep 0.05; done; until [ -e /tmp/s/sub/here ]; do sleep 0.05; done; echo seen"
         run_in c ".mounts+=[{destination:\"/tmp/x\",type:\"bind\",source:\"$T/a\",options:[\"rbind\",\"rro\"]},
           {destination:\"/tmp/s\",type:\"bind\",source:\"$T/s\",options:[\"rbind\",\"rslave\"]}] | .mounts|=(.[0:1]+[{destination:\"/tmp\",type:\"tmpfs\",source:\"t\"}]+.[1:])" >$T/out 2>&1 &
+        container=$!
         until_true eval "[ \$(status_of c) = running ]"
         touch $T/s/in
         mkdir $T/s/sub; mount -t tmpfs sub $T/s/sub; touch $T/s/sub/here
-        wait $!; cat $T/out'
+        wait $container; cat $T/out'
     [[ $output == *"/tmp/x/y: Read-only"*"/tmp/x/b/y: Read-only"*seen* ]]
 }
 
