@@ -1,4 +1,5 @@
-/* What the files of the HTTP server share: http_server.c, http_request.c, http_stream.c, http_upgrade.c. */
+/* What the files of the HTTP server share: http_server.c, http_request.c, http_stream.c, http_upgrade.c,
+ * http_listen.c. */
 #ifndef WHERRY_HTTP_INTERNAL_H
 #define WHERRY_HTTP_INTERNAL_H
 
@@ -69,6 +70,10 @@ void http_resume(struct http_request *r); /* nothing unless suspended */
 void http_answer(struct http_request *r, unsigned status, struct MHD_Response *response);
 void http_add_headers(
     struct MHD_Response *response, const char *content_type, const struct http_header *headers);
+
+/* http_listen.c: address NULL: all. The port of a unix socket is 0. */
+struct err *http_listen(const char *address, uint16_t port, int *ret_fd) __attribute__((warn_unused_result));
+uint16_t http_listen_port(int fd);
 
 /* http_stream.c: MHD is done with it; the client or the server is gone. */
 void http_stream_completed(struct http_stream *s);

@@ -6,10 +6,9 @@
 #include "lib/http_server.h"
 #include "lib/file.h"
 #include "lib/http_internal.h"
-#include <arpa/inet.h>
-#include <errno.h>
 #include <fcntl.h>
 #include <gnutls/gnutls.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,6 @@
 #include <unistd.h>
 
 #define PEM_MAX (256 * 1024)
-#define BACKLOG 1024
 #define DROP_MAX (16 * 1024 * 1024) /* of a body that is too large anyway */
 #define TOO_LARGE "the request's body is too large\n"
 #define CONNECTION_MEMORY (48 * 1024) /* ceiling of a request's headers, and the write buffer */
@@ -307,61 +305,6 @@ void http_server_free(struct http_server *s)
 
 /* --- start --- */
 
-static struct err *listen_at(const struct sockaddr *sa, socklen_t len, int *ret_fd)
-{
-    static const int ON = 1, OFF = 0;
-    auto_close fd = socket(sa->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (fd < 0)
-        return err_sys(errno, "socket");
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &ON, sizeof ON);
-    if (sa->sa_family == AF_INET6)
-        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &OFF, sizeof OFF);
-    if (bind(fd, sa, len) < 0 || listen(fd, BACKLOG) < 0) {
-        struct err *e = err_sys(errno, "listen");
-        return errno == EADDRINUSE ? err_as(e, ERR_EXISTS) : e;
-    }
-    *ret_fd = take_fd(fd);
-    return NULL;
-}
-
-static struct err *listen_any(uint16_t port, int *ret_fd)
-{
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct err *e = listen_at((struct sockaddr *)&six, sizeof six, ret_fd);
-    if (!e || err_kind(e) == ERR_EXISTS)
-        return e;
-    err_free(e); /* a host without IPv6 */
-    return listen_at((struct sockaddr *)&four, sizeof four, ret_fd);
-}
-
-static struct err *listen_on(const char *address, uint16_t port, int *ret_fd)
-{
-    if (!address)
-        return err_wrap(listen_any(port, ret_fd), "port %u", port);
-    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
-    struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
-    struct err *e;
-    if (inet_pton(AF_INET, address, &four.sin_addr) == 1)
-        e = listen_at((struct sockaddr *)&four, sizeof four, ret_fd);
-    else if (inet_pton(AF_INET6, address, &six.sin6_addr) == 1)
-        e = listen_at((struct sockaddr *)&six, sizeof six, ret_fd);
-    else
-        e = err_new(ERR_INVALID, "not a numeric address");
-    return err_wrap(e, "address %s port %u", address, port);
-}
-
-static uint16_t port_of(int fd)
-{
-    struct sockaddr_storage sa = {0};
-    socklen_t len = sizeof sa;
-    if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
-        return 0;
-    if (sa.ss_family == AF_INET)
-        return ntohs(((struct sockaddr_in *)&sa)->sin_port);
-    return sa.ss_family == AF_INET6 ? ntohs(((struct sockaddr_in6 *)&sa)->sin6_port) : 0;
-}
-
 struct pem {
     char *cert, *key, *ca;
 };
@@ -435,9 +378,9 @@ static struct err *server_start(struct http_server *s, const struct http_server_
     TRY(pem_read(o, &pem));
     auto_close fd = -1;
     if (o->listen_fd <= 0)
-        TRY(listen_on(o->address, o->port, &fd));
+        TRY(http_listen(o->address, o->port, &fd));
     int use = o->listen_fd > 0 ? o->listen_fd : fd;
-    s->port = port_of(use);
+    s->port = http_listen_port(use);
     s->client_certificates = pem.ca != NULL;
     TRY(daemon_start(s, o, use, &pem));
     fd = -1; /* MHD's now */

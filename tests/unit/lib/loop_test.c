@@ -1,5 +1,5 @@
 /* Timers, watches and deferred calls: order, coalescing, and freeing from within their own callbacks. */
-#include "net_fixture.h"
+#include "tests/unit/lib/net_fixture.h"
 
 static uv_loop_t loop;
 
