@@ -180,6 +180,7 @@ int main(int argc, char **argv)
     };
     char **operands;
     int n;
+    setenv("UV_THREADPOOL_SIZE", "1", 1); /* the one worker that commits (registry.c) */
     /* A burst of large objects or lists is given back when it is over: fixed thresholds, since glibc's own
      * grow with what it has seen. */
     mallopt(M_MMAP_THRESHOLD, 256 * 1024);

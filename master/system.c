@@ -104,12 +104,10 @@ static void ensure_dns(struct system *s)
     if (is_there(s, KIND_SERVICE, "kube-system", "kube-dns"))
         return;
     create(s, KIND_SERVICE, "kube-system",
-        "{\"metadata\":{\"name\":\"kube-dns\",\"labels\":{\"k8s-app\":\"kube-dns\","
-        "\"kubernetes.io/cluster-service\":\"true\",\"kubernetes.io/"
-        "name\":\"CoreDNS\"}},\"spec\":{\"clusterIP\":"
+        "{\"metadata\":{\"name\":\"kube-dns\",\"labels\":{\"k8s-app\":\"kube-dns\"}},\"spec\":{\"clusterIP\":"
         "\"%s\",\"ports\":[{\"name\":\"dns\",\"port\":53,\"protocol\":\"UDP\"},{\"name\":\"dns-tcp\","
-        "\"port\":53,"
-        "\"protocol\":\"TCP\"}]}}",
+        "\"port\":"
+        "53,\"protocol\":\"TCP\"}]}}",
         alloc_dns_ip(s->cluster->alloc));
 }
 

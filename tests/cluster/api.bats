@@ -231,3 +231,35 @@ answered_at_least() { [ "$(wc -l <"$API_DIR/answered")" -ge "$1" ]; }
     k delete node n2
 }
 has_pod_cidr() { k get node "$1" -o jsonpath='{.spec.podCIDR}' | grep -q '^10\.244\.[0-9]*\.0/24$'; }
+
+@test "a full disk: writes are refused with a reason, reads go on, and so do writes once there is room" {
+    local dir=$API_DIR/full pid i
+    mkdir "$dir"
+    (exec nsenter --net="/run/netns/$API_NET" unshare -m --propagation private sh -c 'mount -t tmpfs -o size=4m none "$1" &&
+        exec "$2" --state "$1" --run "$1/run" --advertise 198.18.0.1 --port 7444' sh "$dir" "$BIN/wherry-master" \
+        </dev/null >"$API_DIR/full.log" 2>&1 3>&- 4>&-) &
+    pid=$!
+    in_full() { nsenter --mount="/proc/$pid/ns/mnt" --net="/run/netns/$API_NET" "$@"; }
+    full() { # METHOD PATH [BODY-FILE]
+        in_full curl -sS --max-time 20 --cacert "$dir/pki/ca.crt" --cert "$dir/pki/admin.crt" --key "$dir/pki/admin.key" -w '\n%{http_code}\n' \
+            -X "$1" -H 'Content-Type: application/json' ${3:+--data-binary "@$3"} "https://198.18.0.1:7444/api/v1/namespaces/default/configmaps$2"
+    }
+    listed() { full GET '' | tail -n 1 | grep -qx 200; }
+    eventually 20 listed
+    for i in $(seq 1 40); do
+        { printf '{"metadata":{"name":"f%s"},"data":{"a":"' "$i"; head -c 200000 /dev/zero | tr '\0' x; printf '"}}'; } >"$API_DIR/body"
+        run full POST '' "$API_DIR/body"
+        [ "$(status_of)" = 201 ] || break
+    done
+    [ "$(status_of)" = 500 ]
+    [[ "$output" == *'full'* ]]
+    run full GET /f1
+    [ "$(status_of)" = 200 ]
+    run full GET "/f$i"
+    [ "$(status_of)" = 404 ]
+    in_full mount -o remount,size=40m "$dir"
+    run full POST '' "$API_DIR/body"
+    [ "$(status_of)" = 201 ]
+    kill "$pid"
+    timeout 20 tail --pid="$pid" -f /dev/null
+}
