@@ -118,14 +118,16 @@ unit: $(UNIT_BINS) ## build and run the unit tests of this variant
 	@tests/run-unit $(UNIT_BINS)
 
 # make fuzz T=json SECONDS=60: tests/fuzz/T_fuzz.c under libFuzzer; what it learns stays in build/fuzz/T.
+FUZZ_MORE = $(if $(filter images_%,$(T)),$(addprefix images/,inflate.c path.c tar.c digest.c document.c challenge.c) \
+	lib/sha256.c -larchive -lzstd -lisal -lgnutls)
 T       ?= json
 SECONDS ?= 60
-fuzz: ## fuzz one parser (T=json|yaml|fields_shim|image_ref SECONDS=60), needs clang
+fuzz: ## fuzz one parser (T=json|yaml|fields_shim|image_ref|images_layer|images_document SECONDS=60), needs clang
 	@mkdir -p $(BUILD)/fuzz/$(T)
 	clang $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-o $(BUILD)/fuzz/$(T)_fuzz tests/fuzz/$(T)_fuzz.c \
 		$(addprefix lib/,$(addsuffix .c,err mem buf utf8 base64 json json_read json_write fields fields_write file file_tree yaml yaml_scalar yaml_write)) \
-		lib/api/shim.c lib/api/image.c -lyajl -lyaml
+		lib/api/shim.c lib/api/image.c $(FUZZ_MORE) -lyajl -lyaml
 	$(BUILD)/fuzz/$(T)_fuzz -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_funcs=0 \
 		-verbosity=0 -artifact_prefix=$(BUILD)/fuzz/$(T)- $(BUILD)/fuzz/$(T)
 

@@ -24,7 +24,7 @@ struct load {
     const struct limits *limits;
     const char *label;
     struct spool spool;
-    size_t n; /* images so far */
+    size_t n, expected; /* images so far, and in all */
 };
 
 /* --- installing one --- */
@@ -32,12 +32,21 @@ struct load {
 struct layers {
     const struct spool *spool;
     const struct spool_file **files;
+    size_t n;
+    bool last; /* no other image of the tarball may want them */
 };
 
+/* A file that nobody will open again goes while it is read: the sync before the commit need not write it. */
 static struct err *open_layer(void *arg, size_t i, int *ret_fd)
 {
     const struct layers *l = arg;
-    return spool_open(l->spool, l->files[i], ret_fd);
+    bool again = !l->last;
+    for (size_t k = i + 1; k < l->n; k++)
+        again = again || l->files[k] == l->files[i];
+    TRY(spool_open(l->spool, l->files[i], ret_fd));
+    if (!again)
+        spool_drop(l->spool, l->files[i]);
+    return NULL;
 }
 
 struct found {                                  /* an image in the tarball, its parts found */
@@ -50,7 +59,7 @@ struct found {                                  /* an image in the tarball, its 
 
 static struct err *install(struct load *l, const struct found *f)
 {
-    struct layers layers = {&l->spool, f->layers};
+    struct layers layers = {&l->spool, f->layers, f->n_layers, l->n + 1 == l->expected};
     struct install_layer *names = arena_array(l->a, f->n_layers + 1, sizeof *names);
     char id[DIGEST_TEXT];
     for (size_t i = 0; i < f->n_layers; i++)
@@ -111,6 +120,7 @@ static struct err *load_saved(struct load *l, const struct spool_file *manifest)
     struct saved_image *v;
     TRY(spool_text(l->a, &l->spool, manifest, &text, &len));
     TRY_WRAP(document_parse_saved(l->a, text, len, &v, &n), "manifest.json");
+    l->expected = n;
     for (size_t i = 0; i < n; i++)
         TRY_WRAP(load_saved_image(l, &v[i]), "manifest.json: [%zu]", i);
     return NULL;
@@ -196,6 +206,7 @@ static struct err *load_layout(struct load *l, const struct spool_file *index)
     TRY_WRAP(document_parse(l->a, text, len, NULL, &doc), "index.json");
     if (doc.kind != DOCUMENT_INDEX)
         return err_new(ERR_INVALID, "index.json: not an index");
+    l->expected = doc.manifests.n; /* or less: then files stay a little longer */
     for (size_t i = 0; i < doc.manifests.n; i++) {
         const struct descriptor *d = &doc.manifests.v[i];
         struct str_list refs = {0};

@@ -264,6 +264,12 @@ struct err *spool_open(const struct spool *s, const struct spool_file *f, int *r
     return err_wrap(file_open_beneath(s->job->dir, path, O_RDONLY | O_NOFOLLOW, 0, ret_fd), "%s", f->name);
 }
 
+void spool_drop(const struct spool *s, const struct spool_file *f)
+{
+    auto_free char *path = mem_printf("spool/%s", f->file);
+    unlinkat(s->job->dir, path, 0); /* what stays goes with the job */
+}
+
 struct err *spool_text(
     struct arena *a, const struct spool *s, const struct spool_file *f, const char **ret, size_t *ret_len)
 {

@@ -30,6 +30,7 @@ const struct spool_file *spool_find(const struct spool *s, const char *name);
 const struct spool_file *spool_find_digest(const struct spool *s, const char *digest);
 struct err *spool_open(const struct spool *s, const struct spool_file *f, int *ret_fd)
     __attribute__((warn_unused_result));
+void spool_drop(const struct spool *s, const struct spool_file *f); /* is not going to be opened again */
 /* A document; into the arena. */
 struct err *spool_text(struct arena *a, const struct spool *s, const struct spool_file *f, const char **ret,
     size_t *ret_len) __attribute__((warn_unused_result));
