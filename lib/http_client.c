@@ -22,7 +22,7 @@ struct http_client {
 struct fetch {
     struct http_call call;
     struct fetch *next_ready;
-    bool is_ready, stalled;
+    bool is_ready, stalled, paused;
     CURL *easy;
     struct curl_slist *headers;
     char *url;
@@ -122,7 +122,7 @@ static size_t on_write(char *data, size_t size, size_t n, void *arg)
 {
     struct fetch *f = arg;
     n *= size;
-    if (f->stall)
+    if (f->stall && !f->paused)
         timer_start(f->stall, f->stall_ms);
     if (f->on_data && status_of(f->easy) / 100 == 2) {
         buf_add(&f->data, data, n);
@@ -136,6 +136,28 @@ static size_t on_write(char *data, size_t size, size_t n, void *arg)
     size_t room = f->body.max - f->body.len;
     buf_add(&f->body, data, f->keep_rest && n > room ? room : n);
     return f->body.over ? 0 : n;
+}
+
+void http_call_pause(struct http_call *call)
+{
+    struct fetch *f = container_of(call, struct fetch, call);
+    if (f->paused)
+        return;
+    f->paused = true;
+    curl_easy_pause(f->easy, CURLPAUSE_RECV);
+    if (f->stall)
+        timer_stop(f->stall);
+}
+
+void http_call_resume(struct http_call *call)
+{
+    struct fetch *f = container_of(call, struct fetch, call);
+    if (!f->paused)
+        return;
+    f->paused = false;
+    if (f->stall)
+        timer_start(f->stall, f->stall_ms);
+    curl_easy_pause(f->easy, CURLPAUSE_CONT); /* what curl kept back comes with the next turn */
 }
 
 static struct err *fetch_error(struct fetch *f, CURLcode code)

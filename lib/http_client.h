@@ -44,6 +44,10 @@ struct http_call *http_client_start(struct http_client *c, const struct http_cli
     void (*on_data)(void *arg, const char *data, size_t len),
     void (*done)(void *arg, const struct http_client_result *res), void *arg);
 void http_call_cancel(struct http_call *call); /* done() is not called; NULL is fine */
+/* Of a call with on_data: whoever cannot take more for now lets the other side wait. What has come already
+ * may still be handed over. While it is paused no stall is counted. */
+void http_call_pause(struct http_call *call);
+void http_call_resume(struct http_call *call);
 
 /* Sends an upgrade request (WebSocket or other); up() gets the stream on 101, else NULL, the status and the
  * beginning of the body (status 0: no answer, body says why). headers is the answer's head as it came, up to

@@ -18,7 +18,7 @@
 #include <strings.h>
 
 #define CONNECT_MS 30000
-#define LAG_MAX ((size_t)16 << 20)
+#define LAG_MAX ((size_t)1 << 20)
 #define URL_MAX 65536
 
 struct kubelet_proxy {
@@ -233,10 +233,20 @@ static void log_closed(void *arg)
     call_free(l->call);
 }
 
+/* The client has caught up. */
+static void log_drained(void *arg)
+{
+    struct logging *l = arg;
+    if (l->upstream)
+        http_call_resume(l->upstream);
+}
+
 static void log_begin(struct logging *l)
 {
-    if (!l->stream)
-        l->stream = http_stream(l->call->req, 200, "text/plain", NULL, log_closed, l);
+    if (l->stream)
+        return;
+    l->stream = http_stream(l->call->req, 200, "text/plain", NULL, log_closed, l);
+    http_stream_on_drain(l->stream, log_drained);
 }
 
 static void log_data(void *arg, const char *data, size_t len)
@@ -244,10 +254,8 @@ static void log_data(void *arg, const char *data, size_t len)
     struct logging *l = arg;
     log_begin(l);
     http_stream_send(l->stream, data, len);
-    if (http_stream_queued(l->stream) <= LAG_MAX)
-        return;
-    http_call_cancel(take_ptr(l->upstream)); /* a client that does not read */
-    http_stream_end(l->stream);
+    if (http_stream_queued(l->stream) > LAG_MAX && l->upstream)
+        http_call_pause(l->upstream); /* a pager reads when its person does */
 }
 
 static void log_done(void *arg, const struct http_client_result *res)

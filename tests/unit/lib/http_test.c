@@ -309,6 +309,35 @@ static void test_stream_is_pulled(void **state)
     net_run_while_not(n, stream_is_closed, NULL);
 }
 
+static void resume_call(void *arg)
+{
+    http_call_resume(arg);
+}
+
+static void test_paused_client_holds_the_server(void **state)
+{
+    struct net *n = *state;
+    struct answer a = {0};
+    stream_total = 32 * 1024 * 1024;
+    struct http_call *call = stream(n, &a, 500); /* what is paused does not stall */
+    net_run_while_not(n, has_data, &a);
+    http_call_pause(call);
+    for (int i = 0; i < 2000; i++)
+        uv_run(&n->loop, UV_RUN_NOWAIT);
+    size_t before = streamed;
+    for (int i = 0; i < 2000; i++)
+        uv_run(&n->loop, UV_RUN_NOWAIT);
+    assert_int_equal(streamed, before);
+    assert_true(streamed < stream_total);
+    struct timer *t = timer_new(&n->loop, resume_call, call);
+    timer_start(t, 600);
+    net_run_until(n, &a.done);
+    timer_free(t);
+    assert_string_equal(a.error, "");
+    assert_int_equal(a.data, stream_total);
+    net_run_while_not(n, stream_is_closed, NULL);
+}
+
 static void test_stream_client_leaves(void **state)
 {
     struct net *n = *state;
@@ -543,6 +572,7 @@ static void test_taken_port(void **state)
         cmocka_unit_test_setup_teardown(test_timeout, set_up, tear_down),                                    \
         cmocka_unit_test_setup_teardown(test_stream, set_up, tear_down),                                     \
         cmocka_unit_test_setup_teardown(test_stream_is_pulled, set_up, tear_down),                           \
+        cmocka_unit_test_setup_teardown(test_paused_client_holds_the_server, set_up, tear_down),             \
         cmocka_unit_test_setup_teardown(test_stream_client_leaves, set_up, tear_down),                       \
         cmocka_unit_test_setup_teardown(test_stream_stalls, set_up, tear_down),                              \
         cmocka_unit_test_setup_teardown(test_upgrade_echo, set_up, tear_down),                               \
