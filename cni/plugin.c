@@ -63,7 +63,8 @@ static int report(const struct plugin *p, struct failure f, const char *version)
 {
     auto_buf out = BUF_INIT(OUT_MAX);
     auto_free char *msg = mem_printf("%s: %s", p->name, err_message(f.e));
-    struct cni_error e = {.cni_version = version, .code = {true, f.code ? f.code : code_of(f.e)}, .msg = msg};
+    int code = f.code ? f.code : !strcmp(env("CNI_COMMAND"), "STATUS") ? CNI_NOT_AVAILABLE : code_of(f.e);
+    struct cni_error e = {.cni_version = version, .code = {true, code}, .msg = msg};
     struct json_out o = {.buf = &out};
     fields_encode(&cni_error_fields, &e, &o, NULL);
     buf_addc(&out, '\n');
