@@ -17,6 +17,9 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
+#endif
 
 enum { STACK_BYTES = 64 * 1024, CHUNK = 64 * 1024, DRAIN_CHUNKS = 32, FDS_MAX = 64 };
 
@@ -109,6 +112,10 @@ static struct err *start(struct start *s, int (*fn)(void *), pid_t *ret_pid, int
     pid_t pid = clone(fn, stack + size, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, s, &pidfd);
     int failed = errno;
     sigprocmask(SIG_SETMASK, &old, NULL);
+#ifdef __SANITIZE_ADDRESS__
+    /* The child's frames left their marks: whoever gets this memory next would be told of them. */
+    __asan_unpoison_memory_region(stack, size);
+#endif
     munmap(stack, size);
     if (pid < 0)
         return err_sys(failed, "fork");
