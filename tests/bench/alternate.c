@@ -68,13 +68,18 @@ static double run(char *command, long *rss)
     int status;
     if (!split(command, words))
         return 0;
+    posix_spawn_file_actions_t quiet;
+    posix_spawn_file_actions_init(&quiet);
+    posix_spawn_file_actions_addopen(&quiet, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&quiet, 1, "/dev/null", O_WRONLY, 0);
     double start = now_ms();
-    if (posix_spawn(&pid, words[0], NULL, NULL, words, environ)) {
+    if (posix_spawn(&pid, words[0], &quiet, NULL, words, environ)) {
         perror(words[0]);
         exit(1);
     }
     wait4(pid, &status, 0, &ru);
     double took = now_ms() - start;
+    posix_spawn_file_actions_destroy(&quiet);
     if (!WIFEXITED(status) || WEXITSTATUS(status)) {
         fprintf(stderr, "%s failed: status %x\n", words[0], status);
         exit(1);

@@ -262,7 +262,7 @@ b' %2e%2e ü "$(printf 'x%.0s' {1..300})" 'a b'; do
 .process.rlimits=[{type:"RLIMIT_X",hard:1,soft:1}] => process.rlimits[0]: type: unknown limit "RLIMIT_X"
 .process.user.uid="x" => process.user.uid
 .mounts+=[{destination:"/x",type:"bind",source:"/tmp",options:["bind","odd"]}] => mounts[7]: options: "odd"
-.linux.namespaces+=[{type:"odd"}] => linux.namespaces[5]: type: unknown namespace "odd"
+.linux.namespaces+=[{type:"odd"}] => type: unknown namespace "odd"
 .linux.namespaces+=[{type:"pid"}] => is listed twice
 .linux.namespaces+=[{type:"user"}] => needs uidMappings
 .linux.namespaces|=map(if .type=="network" then .path="/proc/self/ns/uts" else . end) => is not a network namespace
