@@ -84,15 +84,15 @@ int trash_empty(const char *dir)
     struct dirent **names;
     int n = scandir(dir, &names, NULL, NULL), failed = 0;
     for (int i = 0; i < n; i++) {
-        if (strcmp(names[i]->d_name, ".") == 0 || strcmp(names[i]->d_name, "..") == 0)
-            continue;
+        bool self = strcmp(names[i]->d_name, ".") == 0 || strcmp(names[i]->d_name, "..") == 0;
         auto_free char *path = mem_printf("%s/%s", dir, names[i]->d_name);
-        struct err *e = file_remove_tree(AT_FDCWD, path);
-        if (e) {
+        auto_err *e = self ? NULL : file_remove_tree(AT_FDCWD, path);
+        if (e)
             fprintf(stderr, "%s\n", err_message(e));
-            err_free(e);
-            failed = 1;
-        }
+        failed |= e != NULL;
+        free(names[i]);
     }
+    if (n >= 0)
+        free(names);
     return failed;
 }
