@@ -76,8 +76,10 @@ static struct err *through_helper(
     struct container *c, int cgroup, int pair[2], pid_t *ret_pid, int *ret_pidfd)
 {
     pid_t pid = clone_raw(0, -1, NULL);
-    if (pid == 0)
+    if (pid == 0) {
+        close(pair[0]); /* else we would never hear that the other end is gone */
         helper(c, cgroup, pair[1]);
+    }
     if (pid < 0)
         return err_sys(errno, "clone");
     struct sync_message m;
@@ -98,8 +100,10 @@ struct err *clone_init(struct container *c, int cgroup, pid_t *ret_pid, int *ret
         e = through_helper(c, cgroup, pair, ret_pid, ret_pidfd);
     } else {
         pid_t pid = clone_raw(made_at_birth(c), cgroup, ret_pidfd);
-        if (pid == 0)
+        if (pid == 0) {
+            close(pair[0]);
             init_main(c, pair[1], false);
+        }
         if (pid < 0)
             e = err_sys(errno, "clone init with its namespaces");
         else

@@ -149,6 +149,22 @@ static struct err *send_helper(struct way *w)
 
 /* --- our side */
 
+/* Where init is now: it may have moved itself deeper, to hand controllers down, and then nothing else enters
+ * the cgroup that it came from. */
+static int cgroup_of_init(const struct record *r, const struct cgroups_hierarchy *h)
+{
+    char file[40];
+    snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)r->pid.v);
+    auto_free char *text = NULL;
+    auto_err *e = file_read(AT_FDCWD, file, 64 << 10, &text, NULL);
+    char *line = e ? NULL : strncmp(text, "0::/", 4) ? strstr(text, "\n0::/") : text;
+    if (!line)
+        return -1;
+    char *path = strstr(line, "0::/") + 4;
+    path[strcspn(path, "\n")] = '\0';
+    return file_exists(h->root, path) ? openat(h->root, path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+}
+
 static struct err *open_cgroups(struct way *w, struct cgroups *c)
 {
     const char *path = w->j->record->cgroup;
@@ -156,6 +172,9 @@ static struct err *open_cgroups(struct way *w, struct cgroups *c)
     cgroups_lookup(c, path);
     struct cgroups_hierarchy *h = cgroups_unified(c);
     w->cgroup = h ? h->dir : -1;
+    int deeper = c->pure_v2 ? cgroup_of_init(w->j->record, h) : -1;
+    if (deeper >= 0)
+        w->cgroup = deeper;
     return cgroups_tasks(c, w->tasks, &w->n_tasks);
 }
 
