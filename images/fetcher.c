@@ -2,6 +2,7 @@
 #include "images/fetcher.h"
 #include "images/confine.h"
 #include "images/document.h"
+#include "images/interrupt.h"
 #include "images/limits.h"
 #include "lib/file.h"
 #include "lib/mem.h"
@@ -137,6 +138,7 @@ static struct err *read_all(struct fetcher *f, void *to, size_t n)
 {
     for (char *p = to; n;) {
         struct pollfd pf = {.fd = f->sock, .events = POLLIN};
+        TRY(interrupt_check());
         int ready = poll(&pf, 1, (int)(f->stall_ms * 3));
         if (ready < 0 && errno == EINTR)
             continue;

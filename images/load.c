@@ -7,6 +7,7 @@
 #include "images/describe.h"
 #include "images/document.h"
 #include "images/install.h"
+#include "images/interrupt.h"
 #include "images/reference.h"
 #include "images/spool.h"
 #include <errno.h>
@@ -260,6 +261,7 @@ struct err *command_load(const char *root, const char *file, const struct limits
     auto_close in = -1;
     int64_t total;
     const char *label = strcmp(file, "-") ? file : "stdin";
+    interrupt_catch();
     TRY_WRAP(open_input(file, &in, &total), "%s", label);
     TRY(store_open(root, true, &s));
     TRY(confine_boss(s->root));

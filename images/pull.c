@@ -10,6 +10,7 @@
 #include "images/document.h"
 #include "images/fetcher.h"
 #include "images/install.h"
+#include "images/interrupt.h"
 #include "images/report.h"
 #include "lib/file.h"
 #include "lib/tls.h"
@@ -142,6 +143,7 @@ struct flow { /* one layer on its way */
 static struct err *write_pipe(struct flow *f, const char *data, size_t n)
 {
     while (n && !f->gone) {
+        TRY(interrupt_check());
         ssize_t w = write(f->p->pipe, data, n);
         if (w >= 0) {
             data += w;
@@ -282,6 +284,7 @@ struct err *command_pull(
     auto_arena *a = arena_new();
     struct registry_opts r = {.insecure = o->insecure, .stall_ms = STALL_MS};
     auto_close ca = -1;
+    interrupt_catch();
     TRY(reference_parse(a, ref, &r.ref));
     TRY(read_auth(a, o, &r));
     if (o->ca_file)

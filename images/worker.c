@@ -1,5 +1,6 @@
 /* fork, a pipe of fixed-size notes, waitpid. */
 #include "images/worker.h"
+#include "images/interrupt.h"
 #include "lib/clock.h"
 #include "lib/mem.h"
 #include <errno.h>
@@ -141,9 +142,10 @@ static struct err *next_note(struct worker *w, uint64_t stall_ms, struct note *r
 {
     struct pollfd p = {.fd = w->notes, .events = POLLIN};
     int r;
-    do
+    do {
+        TRY(interrupt_check());
         r = poll(&p, 1, (int)stall_ms);
-    while (r < 0 && errno == EINTR);
+    } while (r < 0 && errno == EINTR);
     if (r < 0)
         return err_sys(errno, "poll");
     if (r == 0)

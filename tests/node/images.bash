@@ -4,6 +4,7 @@
 #   images ARGS...        wherry-images on that store
 #   layer ENTRIES...      writes a layer of hostile_tar's entries, prints its file
 #   image OUT NAME LAYER...   a docker-save tarball of such layers
+#   load_layer ENTRIES... loads the image of one such layer (by load_hostile of images_hostile.bats)
 #   rootfs NAME           mounts the image at $T/mnt; unmount ends that
 #   nothing_left          no temporary file, no layer, no blob in the store
 #   same_canary           the canary tree is what it was
@@ -45,6 +46,16 @@ same_canary() {
 
 images() { timeout 120 "$WHERRY_BIN/wherry-images" --root "$ROOT" "$@"; }
 
+event() { # until the command succeeds, at most 10 s
+    local i
+    for i in {1..1000}; do "$@" 2>/dev/null && return 0; read -rt 0.01 <> <(:) || true; done
+    echo "waited in vain: $*"
+    return 1
+}
+
+status_of() { awk -v k="$2:" '$1 == k { print $2 }' "/proc/$1/status"; } # PID FIELD
+
+
 layer() {
     N=$(($(find "$T" -maxdepth 1 -name 'layer*' | wc -l) + 1)) # often called in a subshell
     "$BATS_FILE_TMPDIR/hostile_tar" "$@" >"$T/layer$N.tar"
@@ -74,7 +85,7 @@ image() { # OUT NAME LAYER...
 # The image of one hostile layer, loaded: its error or its image line to $output, as `run` has it.
 load_layer() { # ENTRIES...
     image "$T/image.tar" hostile:1 "$(layer "$@")"
-    run images load "$T/image.tar"
+    run load_hostile "$T/image.tar"
 }
 
 layers_of() { images inspect "$1" | jq -r '.image.layers[]'; }

@@ -186,6 +186,26 @@ same_as_umoci() { # NAME
     nothing_left
 }
 
+@test "Ctrl-C leaves nothing; the process that reads the tarball has no way out" {
+    "$BATS_FILE_TMPDIR/hostile_tar" z:big:30000000 >"$T/big.tar"
+    mkfifo "$T/slow"
+    (trap - INT TERM; exec "$WHERRY_BIN/wherry-images" --root "$ROOT" load "$T/slow" >"$T/out" 2>&1) &
+    boss=$!
+    exec 9>"$T/slow"
+    head -c 10000000 "$T/big.tar" >&9
+    event sh -c "find '$ROOT/tmp' -name 0 -size +1000k | grep -q ."
+    child=$(cat "/proc/$boss/task/$boss/children")
+    child=${child% }
+    [ "$(status_of "$child" Seccomp) $(status_of "$child" NoNewPrivs)" = "2 1" ] || [[ $WHERRY_BIN == */asan/* ]]
+    [ "$(readlink "/proc/$child/fd/1")" = /dev/null ]
+    kill -TERM "$boss"
+    wait "$boss" || true
+    exec 9>&-
+    [[ $(cat "$T/out") == *"interrupted by signal 15"* ]]
+    [ ! -d "/proc/$child" ]
+    nothing_left
+}
+
 @test "the same image loaded by four commands at once" {
     umoci_image
     skopeo --insecure-policy copy -q "oci:$T/oci:t" "docker-archive:$T/docker.tar:three:1"

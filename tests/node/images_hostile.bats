@@ -12,6 +12,11 @@ setup() {
     images_setup
 }
 
+# Reading what is hostile: in a mount namespace of its own.
+load_hostile() {
+    timeout 120 unshare -m --propagation private "$WHERRY_BIN/wherry-images" --root "$ROOT" load "$@"
+}
+
 teardown() {
     images_teardown
 }
@@ -77,7 +82,7 @@ teardown() {
 @test "a later layer does not write through an earlier layer's symlink" {
     image "$T/image.tar" hostile:1 "$(layer "l:out:$T/canary" l:bin:usr/bin d:usr:755 d:usr/bin:755)" \
         "$(layer f:out/file:644:bad f:bin/tool:755:x)"
-    run images load "$T/image.tar"
+    run load_hostile "$T/image.tar"
     loaded
     rootfs hostile:1
     [ -f "$T/mnt/usr/bin/tool" ] && [ -L "$T/mnt/bin" ] && [ "$(cat "$T/mnt/$T/canary/file")" = bad ]
@@ -135,11 +140,11 @@ teardown() {
 
 @test "whiteouts cannot be made a link's target, nor used as a way" {
     image "$T/image.tar" hostile:1 "$(layer f:a:644:one d:d:755 f:d/old:644:one)" "$(layer f:.wh.a:644: h:b:a)"
-    run images load "$T/image.tar"
+    run load_hostile "$T/image.tar"
     [ "$status" = 1 ]
     [[ $output == *"which is not there"* ]]
     image "$T/image.tar" hostile:1 "$(layer f:a:644:one d:d:755 f:d/old:644:one)" "$(layer f:.wh.d:644: f:d/new:644:two)"
-    run images load "$T/image.tar"
+    run load_hostile "$T/image.tar"
     loaded
     rootfs hostile:1
     [ "$(ls "$T/mnt/d")" = new ]
@@ -154,10 +159,10 @@ teardown() {
 
 @test "a layer of more bytes or entries than allowed is refused, and nothing of it is left" {
     image "$T/image.tar" hostile:1 "$(layer z:big:3000000)"
-    run images load --max-layer-bytes 1000000 "$T/image.tar"
+    run load_hostile --max-layer-bytes 1000000 "$T/image.tar"
     refused limit "more than 1000000 bytes"
     image "$T/image.tar" hostile:1 "$(layer n:x:2000)"
-    run images load --max-entries 1000 "$T/image.tar"
+    run load_hostile --max-entries 1000 "$T/image.tar"
     refused limit "more than 1000 entries"
 }
 
@@ -167,7 +172,7 @@ teardown() {
     zstd -q --ultra --long=28 --no-content-size -c <"$l" >"$l.zst" # from a pipe: the window is as large as asked for
     rm "$l"
     image "$T/image.tar" hostile:1 "$l.zst"
-    run images load "$T/image.tar"
+    run load_hostile "$T/image.tar"
     refused invalid "zstd: "
 }
 
@@ -190,7 +195,7 @@ teardown() {
     for ((cut = 100; cut < size - 1024; cut += 512)); do
         head -c "$cut" "$l" >"$T/cut.tar"
         image "$T/image.tar" hostile:1 "$T/cut.tar"
-        run images load "$T/image.tar"
+        run load_hostile "$T/image.tar"
         [ "$status" = 1 ] || { echo "$cut: $output"; false; }
         nothing_left
     done
@@ -203,7 +208,7 @@ teardown() {
     images rm hostile:1 >/dev/null
     nothing_left
     image "$T/image.tar" hostile:1 "$(layer d:d:755 n:d/x:20000)" "$(layer n:d/.wh.x:20000)"
-    run images load "$T/image.tar"
+    run load_hostile "$T/image.tar"
     loaded
     rootfs hostile:1
     [ -z "$(ls "$T/mnt/d")" ]
@@ -226,7 +231,7 @@ teardown() {
         printf '{"architecture":"amd64","os":"linux","rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' "$d" >"$T/i/c.json"
         echo '[{"Config":"c.json","RepoTags":["hostile:1"],"Layers":["l.tar"]}]' >"$T/i/manifest.json"
         tar -C "$T/i" -cf "$T/image.tar" .
-        run images load "$T/image.tar"
+        run load_hostile "$T/image.tar"
         refused invalid "gzip: "
     done
 }
@@ -240,7 +245,7 @@ teardown() {
         printf '%s' "$1" >"$T/i/c.json"
         printf '%s' "$2" >"$T/i/manifest.json"
         tar -C "$T/i" -cf "$T/image.tar" .
-        run images load "$T/image.tar"
+        run load_hostile "$T/image.tar"
         refused "$3" "$4"
     }
     m='[{"Config":"c.json","RepoTags":["a:1"],"Layers":["l.tar"]}]'
@@ -264,7 +269,7 @@ teardown() {
     l=$(layer f:a:644:x)
     printf '{"schemaVersion":2,"layers":[],"manifests":[]}' >"$T/i/index.json"
     tar -C "$T/i" -cf "$T/image.tar" .
-    run images load "$T/image.tar"
+    run load_hostile "$T/image.tar"
     refused invalid "ambiguous"
 }
 
@@ -273,20 +278,20 @@ teardown() {
     echo other >"$T/i/blobs/sha256/$(printf '0%.0s' {1..64})"
     echo '{"schemaVersion":2,"manifests":[]}' >"$T/i/index.json"
     tar -C "$T/i" -cf "$T/image.tar" .
-    run images load "$T/image.tar"
+    run load_hostile "$T/image.tar"
     refused invalid "its digest is sha256:"
 }
 
 @test "what is no image is refused" {
     echo hello >"$T/image.tar"
-    run images load "$T/image.tar"
+    run load_hostile "$T/image.tar"
     refused invalid ""
     : >"$T/image.tar"
-    run images load "$T/image.tar"
+    run load_hostile "$T/image.tar"
     refused invalid "not an image"
-    run images load "$T/nothing"
+    run load_hostile "$T/nothing"
     [ "$status" = 1 ] && [[ $output == *'"kind":"not found"'* ]]
-    run images load "$T"
+    run load_hostile "$T"
     [ "$status" = 1 ] && [[ $output == *"a folder"* ]]
 }
 

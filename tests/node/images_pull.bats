@@ -19,13 +19,6 @@ teardown() {
     images_teardown
 }
 
-event() { # until the command succeeds, at most 10 s
-    local i
-    for i in {1..1000}; do "$@" 2>/dev/null && return 0; read -rt 0.01 <> <(:) || true; done
-    echo "waited in vain: $*"
-    return 1
-}
-
 free_port() {
     local p
     for p in {5100..5400}; do (: <>"/dev/tcp/127.0.0.1/$p") 2>/dev/null || { echo "$p"; return; }; done
@@ -363,4 +356,23 @@ auth: {htpasswd: {realm: r, path: $T/htpasswd}}"
     REG=127.0.0.1:$(free_port)
     pull
     refused unavailable "onnect"
+}
+
+@test "who talks to the registry is nobody, and may write nowhere" {
+    fake reg
+    mkfifo "$F/$(key manifests/1)" # an answer that does not come
+    (exec "$WHERRY_BIN/wherry-images" --root "$ROOT" pull "$REG/team/app:1" >"$T/out" 2>&1) &
+    boss=$!
+    event grep -q manifests/1 "$F/log"
+    fetcher=$(cat "/proc/$boss/task/$boss/children")
+    fetcher=${fetcher% }
+    [ "$(status_of "$fetcher" Uid) $(status_of "$fetcher" CapPrm) $(status_of "$fetcher" NoNewPrivs)" = "65534 0000000000000000 1" ]
+    [ "$(status_of "$boss" NoNewPrivs) $(status_of "$boss" CapInh)" = "1 0000000000000000" ]
+    [ $((0x$(status_of "$boss" CapPrm) & 1 << 16)) = 0 ] # no CAP_SYS_MODULE, and so on
+    kill -TERM "$boss"
+    wait "$boss" || true
+    [[ $(cat "$T/out") == *"interrupted by signal 15"* ]]
+    [ ! -d "/proc/$fetcher" ]
+    nothing_left
+    echo >"$F/$(key manifests/1)" # lets the registry's cat go
 }
