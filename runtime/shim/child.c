@@ -204,14 +204,6 @@ static void child_finish(struct children *c, struct child *ch, int status)
     free(ch);
 }
 
-void child_forget(struct child *ch)
-{
-    if (ch) {
-        ch->done = NULL;
-        ch->arg = NULL;
-    }
-}
-
 static struct child *child_find(const struct children *c, pid_t pid)
 {
     struct child *ch = c->list;

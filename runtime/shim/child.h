@@ -55,7 +55,6 @@ struct err *child_adopt(struct children *c, pid_t pid, child_done_fn *done, void
 pid_t child_pid(const struct child *ch);
 int child_signal(struct child *ch, int sig); /* kill(2) of that process; 0 or -errno */
 void child_kill_group(struct child *ch);     /* SIGKILL; done() still comes */
-void child_forget(struct child *ch);         /* done() will not be called; NULL is fine */
 void children_reap(struct children *c);      /* on SIGCHLD */
 
 #endif

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { READY_FD = 3, OOM_SCORE = -998, NOFILE = 16384 };
@@ -169,6 +170,7 @@ static enum log_level level_of(const char *name)
 int main(int argc, char **argv)
 {
     settle_descriptors();
+    umask(022); /* an upper folder's mode is that of the container's root folder */
     log_init("wherry-shim", LOG_INFO, LOG_TEXT);
     struct err *e = parse_args(argc, argv);
     log_init("wherry-shim", level_of(log_level), strcmp(log_format, "json") ? LOG_TEXT : LOG_JSON);

@@ -131,7 +131,7 @@ shim_teardown() {
         ctl call '{"op":"shutdown"}' || left=shutdown
         shim_gone || left=alive
     fi
-    left=$left$(shim_leftovers)
+    left=$left$(shim_leftovers)$(grep -s -m 1 -e Sanitizer -e 'cannot be in state' "$T/shim.log")
     find /sys/fs/cgroup -mindepth 2 -depth -type d -path "*$CGROUP*" -exec rmdir {} + 2>/dev/null
     [ -z "$left" ] || { echo "left behind: $left"; cat "$T/shim.log"; }
     rm -rf "$T"
