@@ -1,27 +1,35 @@
 /*
  * What wherry-images says: one JSON object per line on stdout.
  *
- *   wherry-images --root STATE/images load FILE|-            progress lines, one image line per image
- *   wherry-images --root ... pull [--insecure] [--auth FILE] REF
- *   wherry-images --root ... inspect REF|ID                  one image line
- *   wherry-images --root ... list                            an image line each
- *   wherry-images --root ... rm REF|ID                       one removed line per thing; CONFLICT while
- * pinned wherry-images --root ... gc [--keep-days N]              removed lines; takes nothing pinned,
- * nothing referenced wherry-images --root ... mount REF DIR | umount DIR      for people: an overlay of the
- * layers, read-only
+ *   wherry-images --root STATE/images COMMAND
+ *     load FILE|-                          progress lines, one image line per image
+ *     pull [--insecure] [--auth FILE] [--ca FILE] REF
+ *                                          the same; the CA instead of the system's
+ *     inspect REF|ID                       one image line; an id may be cut to 12 digits
+ *     list                                 an image line each
+ *     rm REF|ID                            a removed line per thing; CONFLICT while pinned
+ *     gc [--keep-days N]                   images without a name (for N days), and what no image
+ *                                          needs; takes nothing pinned, nothing in use
+ *     mount REF|ID DIR, umount DIR         for people: the layers merged, read-only, pinned
+ *   load and pull take --max-layer-bytes N and --max-entries N.
  *
- *   {"progress":{"image":"docker.io/library/busybox:1","layer":"sha256:..","done":N,"total":N,"phase":"download|unpack"}}
+ *   {"progress":{"image":"docker.io/library/busybox:1","layer":"sha256:..","done":N,"total":N,
+ *                "phase":"read|download|unpack"}}
+ *                                        at most ten a second; no layer while a tarball is read, no
+ *                                        total where its size is not known
  *   {"image":{...struct image...}}
  *   {"removed":{"kind":"ref|image|layer|blob","name":"..","bytes":N}}
- *   {"error":{"kind":"not found","message":".."}}            last line; exit status 1 (usage: 2)
+ *   {"error":{"kind":"not found","message":".."}}
+ *                                        the last line; exit status 1 (usage: 2)
  *
  * References are normalised as docker does it (busybox -> docker.io/library/busybox:latest). layers[] are
- * absolute folders, bottom first, complete and immutable once listed: whoever has an image line may mount
- * them.
+ * absolute folders, bottom first, complete and immutable once listed, in overlayfs's form (whiteouts are
+ * devices 0:0): whoever has an image line may mount them. The lowest may be mounted alone.
  *
  * A pin keeps an image from rm and gc: a file STATE/images/pins/NAME that holds the image id. The kubelet
- * makes one per container before it asks, and removes it with the container; names of Pods that are gone are
- * stale and are its to remove.
+ * makes one per container before it asks (inspect and rm exclude each other: who pins, asks, and is answered,
+ * keeps the image), and removes it with the container; names of Pods that are gone are stale and are its to
+ * remove.
  */
 #ifndef WHERRY_API_IMAGE_H
 #define WHERRY_API_IMAGE_H
