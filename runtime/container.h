@@ -36,6 +36,7 @@ struct container {
     bool foreground_tty; /* a terminal that we relay ourselves */
 
     /* from launch.c, for init */
+    struct cgroups *hierarchies;
     int root, dir;   /* ROOT, ROOT/ID */
     int rootfs_tree; /* opened before a user namespace is entered; -1: init does it */
     int console;     /* socket that wants the terminal's master; -1 */

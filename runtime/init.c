@@ -204,7 +204,7 @@ static struct err *make_tree(struct init *in)
     for (size_t i = 0; i < c->mounts.n; i++) {
         if (c->mounts.v[i].kind == MOUNT_CGROUP)
             TRY(enter_cgroups(in));
-        TRY_WRAP(rootfs_mount(in->root, &c->mounts.v[i], c->cgroup), "mounts[%zu]", i);
+        TRY_WRAP(rootfs_mount(in->root, &c->mounts.v[i], c->hierarchies, c->cgroup), "mounts[%zu]", i);
     }
     return enter_cgroups(in);
 }

@@ -95,6 +95,7 @@ static struct err *prepare(struct launch *l)
         TRY_WRAP(rootfs_tree(c->rootfs, true, &c->rootfs_tree), "root.path");
     TRY(rootfs_open_sources(&c->mounts, c->userns));
     TRY(cgroups_open(&l->cgroups));
+    c->hierarchies = &l->cgroups;
     struct cgroups_hierarchy *h = cgroups_unified(&l->cgroups);
     return h ? cgroups_make(h, c->cgroup) : NULL;
 }

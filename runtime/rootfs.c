@@ -204,7 +204,7 @@ static struct err *mount_new(int root, const struct mount_plan *m)
     return rootfs_setattr(fd, 0, 0, m->propagation, m->rpropagation);
 }
 
-struct err *rootfs_mount(int root, struct mount_plan *m, const char *cgroup)
+struct err *rootfs_mount(int root, struct mount_plan *m, struct cgroups *host, const char *cgroup)
 {
     struct err *e = NULL;
     if (m->kind == MOUNT_NEW && (!strcmp(m->type, "proc") || !strcmp(m->type, "sysfs")))
@@ -212,7 +212,7 @@ struct err *rootfs_mount(int root, struct mount_plan *m, const char *cgroup)
     if (!e)
         e = m->kind == MOUNT_BIND  ? mount_bind(root, m)
             : m->kind == MOUNT_NEW ? mount_new(root, m)
-                                   : rootfs_cgroup(root, m, cgroup);
+                                   : rootfs_cgroup(root, m, host, cgroup);
     if (m->kind == MOUNT_BIND)
         return err_wrap(e, "mount %s at %s", m->source, m->destination);
     return err_wrap(e, "mount %s at %s", m->type, m->destination);

@@ -21,8 +21,10 @@ struct err *rootfs_open_sources(struct mount_list *l, bool all) __attribute__((w
 struct err *rootfs_detach_propagation(uint64_t propagation) __attribute__((warn_unused_result));
 /* Attaches the tree where pivot_root can find it: on "/", which needs no path at all. */
 struct err *rootfs_attach(int tree) __attribute__((warn_unused_result));
-/* One of mounts[]; cgroup: the container's, for a mount of type cgroup. */
-struct err *rootfs_mount(int root, struct mount_plan *m, const char *cgroup)
+/* One of mounts[]; host and cgroup: the hierarchies and the container's place in them, for a mount of type
+ * cgroup. */
+struct cgroups;
+struct err *rootfs_mount(int root, struct mount_plan *m, struct cgroups *host, const char *cgroup)
     __attribute__((warn_unused_result));
 struct err *rootfs_mask(int root, const struct str_list *paths) __attribute__((warn_unused_result));
 struct err *rootfs_readonly_paths(int root, const struct str_list *paths) __attribute__((warn_unused_result));

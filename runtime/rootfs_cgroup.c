@@ -6,7 +6,6 @@
 #include "runtime/rootfs_cgroup.h"
 #include "lib/file.h"
 #include "lib/mem.h"
-#include "runtime/cgroups.h"
 #include "runtime/rootfs.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -65,7 +64,7 @@ static struct err *v1(int root, const struct mount_plan *m, struct cgroups *host
         .params = mode,
         .n_params = 1,
         .set = m->set & ~(uint64_t)MOUNT_ATTR_RDONLY};
-    TRY(rootfs_mount(root, &tmpfs, cgroup));
+    TRY(rootfs_mount(root, &tmpfs, host, cgroup));
     auto_close dir = -1;
     TRY(file_open_in_root(root, m->destination, O_PATH | O_DIRECTORY, 0, &dir));
     for (int i = 0; i < host->n; i++)
@@ -73,18 +72,12 @@ static struct err *v1(int root, const struct mount_plan *m, struct cgroups *host
     return rootfs_setattr(dir, m->set & MOUNT_ATTR_RDONLY, 0, 0, false);
 }
 
-struct err *rootfs_cgroup(int root, const struct mount_plan *m, const char *cgroup)
+struct err *rootfs_cgroup(int root, const struct mount_plan *m, struct cgroups *host, const char *cgroup)
 {
-    struct cgroups host;
-    TRY(cgroups_open(&host));
-    struct err *e;
-    struct cgroups_hierarchy *h = cgroups_unified(&host);
-    if (host.pure_v2)
-        e = unified(root, m, "", cgroup);
-    else if (!strcmp(m->type, "cgroup2"))
-        e = h ? unified(root, m, h->name, cgroup) : err_new(ERR_UNSUPPORTED, "the host has no cgroup2");
-    else
-        e = v1(root, m, &host, cgroup);
-    cgroups_close(&host);
-    return e;
+    struct cgroups_hierarchy *h = cgroups_unified(host);
+    if (host->pure_v2)
+        return unified(root, m, "", cgroup);
+    if (!strcmp(m->type, "cgroup2"))
+        return h ? unified(root, m, h->name, cgroup) : err_new(ERR_UNSUPPORTED, "the host has no cgroup2");
+    return v1(root, m, host, cgroup);
 }

@@ -2,9 +2,10 @@
 #ifndef WHERRY_RUNTIME_ROOTFS_CGROUP_H
 #define WHERRY_RUNTIME_ROOTFS_CGROUP_H
 
+#include "runtime/cgroups.h"
 #include "runtime/mounts.h"
 
-struct err *rootfs_cgroup(int root, const struct mount_plan *m, const char *cgroup)
+struct err *rootfs_cgroup(int root, const struct mount_plan *m, struct cgroups *host, const char *cgroup)
     __attribute__((warn_unused_result));
 
 #endif
