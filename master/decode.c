@@ -173,6 +173,10 @@ static bool decode_scalar(struct decode *d, const struct schema *s, const struct
 {
     bool ok = false;
     *ret = *in;
+    if (in->type == JSON_STRING && !json_str(in)) { /* nothing that is text has one; binaryData may */
+        d->failure = arena_printf(d->arena, "%s: a string with a NUL byte", path_text(d, at, true));
+        return false;
+    }
     switch (f->base) {
     case SCHEMA_STRING:
         ok = in->type == JSON_STRING;

@@ -84,6 +84,17 @@ static void test_unknown_and_duplicate_fields(void **state)
     arena_free(a);
 }
 
+static void test_nul_bytes_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    fixture_change(f, CHANGE_CREATE, KIND_ENDPOINT_SLICE, SUB_NONE, NULL,
+        "{\"metadata\":{\"name\":\"e\"},\"addressType\":\"IPv4\",\"endpoints\":[{\"addresses\":[\"\\u0000\"]}"
+        "]}",
+        true);
+    assert_int_equal(f->code, 400);
+    assert_non_null(strstr(f->message, "endpoints[0].addresses[0]: a string with a NUL byte"));
+}
+
 static void test_graceful_pod_deletion(void **state)
 {
     struct fixture *f = *state;
@@ -291,6 +302,7 @@ int main(void)
         TEST(test_no_difference_is_no_write),
         TEST(test_dry_run_leaves_nothing),
         TEST(test_unknown_and_duplicate_fields),
+        TEST(test_nul_bytes_are_refused),
         TEST(test_graceful_pod_deletion),
         TEST(test_finalizers_hold),
         TEST(test_preconditions),
