@@ -32,7 +32,7 @@ struct up {
     struct cli *cli;
     struct arena *a;
     const char *name, *ip, *cgroup, *join, *pod_cidr;
-    int64_t api_port, kubelet_port, timeout_s;
+    int64_t api_port, kubelet_port, timeout_s, node_grace_s;
 };
 
 /* --- what the host must offer ------------------------------------------------------------------------ */
@@ -153,7 +153,8 @@ static void plan(struct up *u, struct node *n)
     n->daemons.v = arena_array(u->a, 3, sizeof(struct node_daemon));
     if (!u->join)
         add_daemon(u, n, "master",
-            (const char *[]){"--port", api_port, "--advertise", u->ip, "--node-name", u->name, NULL});
+            (const char *[]){"--port", api_port, "--advertise", u->ip, "--node-name", u->name,
+                "--node-monitor-grace-period", arena_printf(u->a, "%lld", (long long)u->node_grace_s), NULL});
     const char *kubelet[] = {"--node-name", u->name, "--node-ip", u->ip, "--cgroup", u->cgroup, "--port",
         kubelet_port, "--kubeconfig", arena_printf(u->a, "%s/kubelet.kubeconfig", creds),
         u->pod_cidr ? "--pod-cidr" : NULL, u->pod_cidr, NULL};
@@ -333,7 +334,8 @@ struct err *cli_up(struct cli *cli, int argc, char **argv)
         .cgroup = PATHS_CGROUP,
         .api_port = PATHS_API_PORT,
         .kubelet_port = PATHS_KUBELET_PORT,
-        .timeout_s = 60};
+        .timeout_s = 60,
+        .node_grace_s = 40};
     const struct arg_option options[] = {
         {"name", 0, ARG_STR, &u.name, "NODE", "name of the node (default: the host's name)"},
         {"ip", 0, ARG_STR, &u.ip, "ADDRESS",
@@ -345,6 +347,8 @@ struct err *cli_up(struct cli *cli, int argc, char **argv)
             "addresses of this node's Pods (default: the master gives a /24)"},
         {"join", 0, ARG_STR, &u.join, "FOLDER",
             "no master here: credentials made by `wherry-master node-credentials`"},
+        {"node-monitor-grace-period", 0, ARG_INT, &u.node_grace_s, "SECONDS",
+            "of the master: a node that is silent for so long is lost (40)"},
         {"timeout", 0, ARG_INT, &u.timeout_s, "SECONDS", "how long to wait for the node to be Ready"},
         {0},
     };

@@ -32,6 +32,7 @@ struct node_agent {
     struct http_call *lease_call, *status_call, *register_call;
     struct node_pressure pressure;
     int64_t changed_ns[NODE_CONDITIONS];
+    bool missed; /* a renewal did not come through */
 };
 
 /* --- facts --------------------------------------------------------------------------------------------- */
@@ -132,6 +133,9 @@ static void lease_sent(void *arg, const struct err *error, unsigned status, cons
     check_pressure(n);
     if (!error) {
         n->lease_made = true;
+        if (n->missed) /* the master may have taken us for lost: say how we are */
+            send_status(n);
+        n->missed = false;
     } else if (err_kind(error) == ERR_NOT_FOUND && n->lease_made) {
         n->lease_made = false;
         timer_start(n->lease_timer, 0);
@@ -142,6 +146,7 @@ static void lease_sent(void *arg, const struct err *error, unsigned status, cons
         return;
     } else {
         log_warn("", "lease: %s", err_message(error));
+        n->missed = true;
         timer_start(n->lease_timer, NODE_RETRY_MS * 4);
         return;
     }

@@ -438,6 +438,28 @@ static bool takes_json(struct call *c)
     return !accept || !*accept || strstr(accept, "json") || strstr(accept, "*/*");
 }
 
+#define V2_PROTOBUF "application/com.github.proto-openapi.spec.v2.v1.0+protobuf"
+
+/* kubectl asks for v2 in this form only, and only when v3 does not have a kind, to find out whether v2 has
+ * it. What it needs is a document without it: {swagger: "2.0", info: {title, version}, paths: {}} of
+ * openapi.v2.Document. */
+static bool answers_v2_protobuf(struct call *c, bool v2)
+{
+    static const char document[] = "\x0a\x03"
+                                   "2.0"
+                                   "\x12\x11"
+                                   "\x0a\x06"
+                                   "Wherry"
+                                   "\x12\x07"
+                                   "v1.32.0"
+                                   "\x42\x00";
+    const char *accept = http_header(c->req, "Accept");
+    if (!v2 || !accept || !strstr(accept, "proto-openapi.spec.v2"))
+        return false;
+    call_respond(c, 200, V2_PROTOBUF, document, sizeof(document) - 1, NULL);
+    return true;
+}
+
 bool openapi_handle(struct call *c, const char *path)
 {
     auto_buf b = BUF_INIT(DOCUMENT_MAX);
@@ -445,6 +467,8 @@ bool openapi_handle(struct call *c, const char *path)
     const char *group = strncmp(path, "/openapi/v3/", 12) ? NULL : group_of_path(path + 12);
     if (!v2 && !index && !group)
         return false;
+    if (answers_v2_protobuf(c, v2))
+        return true;
     if (!takes_json(c)) {
         struct status *s = status_new(
             c->arena, 406, "NotAcceptable", "only the following media types are accepted: application/json");

@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { CONFIG_MAX = 1 << 20, REQUEST_MS = 30000, ANSWER_MAX = 256 << 20, CREDENTIALS = 3 };
+enum { CONFIG_MAX = 1 << 20, REQUEST_MS = 10000, ANSWER_MAX = 256 << 20, CREDENTIALS = 3 };
 
 struct kube {
     struct http_client *http;

@@ -2,7 +2,7 @@
 # processes, files below one temporary folder and one cgroup subtree. To be sourced by a bats file:
 #
 #   load cluster
-#   setup_file()    { cluster_start 1; }       how many nodes; the first has the master
+#   setup_file()    { cluster_start 1; }       how many nodes; the first has the master (NODE_GRACE: its grace period)
 #   teardown_file() { cluster_stop; }          also after a failure; fails if anything is left
 #
 # Then: k ARGS...            kubectl, as it is on PATH, against this cluster, from inside its network
@@ -60,7 +60,8 @@ _node_up() { # N
             --advertise 198.18.0.1 --out "$CLUSTER_DIR/n$1/join" || return 1
         join=(--join "$CLUSTER_DIR/n$1/join")
     fi
-    w "$1" up --name "n$1" --ip "198.18.0.$1" --cgroup "/$CLUSTER-n$1" --timeout 30 "${join[@]}" || return 1
+    w "$1" up --name "n$1" --ip "198.18.0.$1" --cgroup "/$CLUSTER-n$1" --timeout 30 "${join[@]}" \
+        ${NODE_GRACE:+--node-monitor-grace-period "$NODE_GRACE"} || return 1
     w "$1" load "$CLUSTER_DIR/busybox.tar"
 }
 
