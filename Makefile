@@ -119,10 +119,11 @@ unit: $(UNIT_BINS) ## build and run the unit tests of this variant
 
 # make fuzz T=json SECONDS=60: tests/fuzz/T_fuzz.c under libFuzzer; what it learns stays in build/fuzz/T.
 FUZZ_MORE = $(if $(filter images_%,$(T)),$(addprefix images/,inflate.c path.c tar.c digest.c document.c challenge.c) \
-	lib/sha256.c -larchive -lzstd -lisal -lgnutls)
+	lib/sha256.c -larchive -lzstd -lisal -lgnutls) $(if $(filter dns,$(T)),$(addprefix proxy/,dns_message.c dns_zone.c \
+	model.c plan.c backends.c) lib/map.c $(addprefix lib/api/,service.c meta.c event.c node.c))
 T       ?= json
 SECONDS ?= 60
-fuzz: ## fuzz one parser (T=json|yaml|fields_shim|image_ref|images_layer|images_document SECONDS=60), needs clang
+fuzz: ## fuzz one parser (T=json|yaml|dns|fields_shim|image_ref|images_layer|images_document SECONDS=60), needs clang
 	@mkdir -p $(BUILD)/fuzz/$(T)
 	clang $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
 		-o $(BUILD)/fuzz/$(T)_fuzz tests/fuzz/$(T)_fuzz.c \
