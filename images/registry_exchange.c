@@ -131,6 +131,8 @@ static void set_options(struct registry *r, struct exchange *x, struct transfer 
     curl_easy_reset(c); /* keeps connections */
     curl_easy_setopt(c, CURLOPT_URL, x->url);
     curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    if (host_is_local(r->base.host) && !x->foreign) /* no proxy knows this host's localhost */
+        curl_easy_setopt(c, CURLOPT_PROXY, "");
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "wherry");
     curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_S);

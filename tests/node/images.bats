@@ -206,6 +206,20 @@ same_as_umoci() { # NAME
     nothing_left
 }
 
+@test "an unpacker killed in the middle of a layer is an error, and the next load succeeds" {
+    image "$T/image.tar" big:1 "$(layer z:big:400000000)"
+    (exec "$WHERRY_BIN/wherry-images" --root "$ROOT" load "$T/image.tar" >"$T/out" 2>&1) &
+    boss=$!
+    event sh -c "find '$ROOT/tmp' -path '*/layers/*' -name big -size +100k | grep -q ."
+    child=$(cat "/proc/$boss/task/$boss/children")
+    kill -9 $child
+    ! wait "$boss"
+    [[ $(tail -1 "$T/out") == *"died of signal 9"* ]]
+    nothing_left
+    run images load "$T/image.tar"
+    loaded
+}
+
 @test "the same image loaded by four commands at once" {
     umoci_image
     skopeo --insecure-policy copy -q "oci:$T/oci:t" "docker-archive:$T/docker.tar:three:1"
