@@ -1,5 +1,6 @@
 /* The cgroup tree of Pods, see cgroups.h. */
 #include "kubelet/cgroups.h"
+#include "kubelet/cgroup_levels.h"
 #include "kubelet/pods.h"
 #include "lib/log.h"
 #include <dirent.h>
@@ -53,11 +54,16 @@ static bool is_v2(const struct kubelet *k)
     return cgroup_host_mode(k->cgroups) == CGROUP_V2;
 }
 
+static int64_t weight(int64_t shares)
+{
+    return 1 + (shares - 2) * 9999 / 262142;
+}
+
 static struct err *put_shares(struct kubelet *k, const char *path, int64_t milli_cpu)
 {
     int64_t shares = cgroups_shares(milli_cpu);
     if (is_v2(k))
-        return put(k, "cpu", path, "cpu.weight", "%lld", 1 + (shares - 2) * 9999 / 262142);
+        return put(k, "cpu", path, "cpu.weight", "%lld", weight(shares));
     return put(k, "cpu", path, "cpu.shares", "%lld", shares);
 }
 
@@ -109,15 +115,26 @@ void cgroups_update_levels(struct kubelet *k)
     log_err(LOG_WARN, "", err_wrap(put_shares(k, path, milli), "cgroup %s", path));
 }
 
+/* By libcgroup; what it leaves out (name=systemd, hierarchies without a controller) is completed by ours. */
+static struct err *make_level(struct kubelet *k, const char *path, int64_t milli_cpu)
+{
+    int64_t shares = cgroups_shares(milli_cpu);
+    if (cgroup_host_has(k->cgroups, "cpu"))
+        log_err(LOG_WARN, "",
+            cgroup_levels_make(
+                path, is_v2(k) ? "cpu.weight" : "cpu.shares", is_v2(k) ? weight(shares) : shares));
+    TRY(cgroup_create(k->cgroups, path));
+    return err_wrap(put_shares(k, path, milli_cpu), "cgroup %s", path);
+}
+
 struct err *cgroups_start(struct kubelet *k)
 {
     TRY(cgroup_host_new(&k->cgroups));
     auto_free char *top = mem_printf("%s/kubepods", k->o.cgroup);
     auto_free char *best = mem_printf("%s/besteffort", top), *burst = mem_printf("%s/burstable", top);
-    TRY(cgroup_create(k->cgroups, best));
-    TRY(cgroup_create(k->cgroups, burst));
-    TRY_WRAP(put_shares(k, top, 1000 * sysconf(_SC_NPROCESSORS_ONLN)), "cgroup %s", top);
-    return err_wrap(put_shares(k, best, 0), "cgroup %s", best);
+    TRY(make_level(k, top, 1000 * sysconf(_SC_NPROCESSORS_ONLN)));
+    TRY(make_level(k, best, 0));
+    return make_level(k, burst, 0);
 }
 
 /* Pod cgroups below one level, by any controller's tree (they are the same in all). */
