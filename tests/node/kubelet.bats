@@ -148,7 +148,7 @@ spec:
   containers:
   - name: plain
     image: busybox:1.35
-    command: [sh, -c, "grep -E '^(CapBnd|CapInh|CapAmb|Seccomp|NoNewPrivs):' /proc/self/status; unshare -m true || echo no unshare; cat /proc/1/oom_score_adj"]
+    command: [sh, -c, "grep -E '^(CapBnd|CapInh|CapAmb|Seccomp|NoNewPrivs):' /proc/self/status; unshare -m true 2>&1 || echo no unshare; cat /proc/1/oom_score_adj"]
   - name: tight
     image: busybox:1.35
     command: [sh, -c, "id -u; id -g; id -G; grep -E '^(CapBnd|NoNewPrivs):' /proc/self/status; touch /x || echo read-only"]
