@@ -101,8 +101,8 @@ static struct err *plan_preserve(struct container *c)
 {
     const char *listen = getenv("LISTEN_FDS");
     long n = listen ? strtol(listen, NULL, 10) : 0;
-    if (n < 0 || n > 1000 || c->opts->preserve_fds < 0 || c->opts->preserve_fds > 1000)
-        return err_new(ERR_INVALID, "--preserve-fds: must be 0 to 1000");
+    if (n < 0 || n > 300 || c->opts->preserve_fds < 0 || c->opts->preserve_fds > 300)
+        return err_new(ERR_INVALID, "--preserve-fds: must be 0 to 300, with those of LISTEN_FDS");
     c->preserve = (int)(n + c->opts->preserve_fds);
     if (n) {
         process_setenv(&c->process, c->arena, "LISTEN_FDS", listen);

@@ -166,8 +166,8 @@ static struct err *preserve(const struct options *o, struct join *j)
 {
     const char *listen = getenv("LISTEN_FDS");
     long n = listen ? strtol(listen, NULL, 10) : 0;
-    if (n < 0 || n > 1000 || o->preserve_fds < 0 || o->preserve_fds > 1000)
-        return err_new(ERR_INVALID, "--preserve-fds: must be 0 to 1000");
+    if (n < 0 || n > 300 || o->preserve_fds < 0 || o->preserve_fds > 300)
+        return err_new(ERR_INVALID, "--preserve-fds: must be 0 to 300, with those of LISTEN_FDS");
     j->preserve = (int)(n + o->preserve_fds);
     for (int fd = 3; fd < 3 + j->preserve; fd++)
         if (fcntl(fd, F_GETFD) < 0)

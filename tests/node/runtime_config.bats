@@ -98,7 +98,7 @@ teardown() { runtime_teardown; }
         [ "$(cat "$(cg_file cpu cpu.shares)")" = 512 ]
     fi
     grep -vq "/$CG/c$" "/proc/$(pid_of c)/cgroup" && return 1
-    [ "$(R exec c cat /proc/self/cgroup)" = "$(cat "/proc/$(pid_of c)/cgroup")" ]
+    [ "$(R exec c cat /proc/self/cgroup)" = "$(R exec c cat /proc/1/cgroup)" ]
 }
 
 @test "seccomp: actions, arguments, the cache, exec, without no_new_privs" {
