@@ -8,8 +8,10 @@
 #include "lib/loop.h"
 #include "lib/mem.h"
 #include "proxy/dns.h"
+#include "proxy/guard.h"
 #include "proxy/routes.h"
 #include "proxy/rules.h"
+#include "proxy/ruleset.h"
 #include "proxy/ruleset_rules.h"
 #include "proxy/watches.h"
 #include <stdio.h>
@@ -24,6 +26,7 @@ struct proxy {
     struct model *model;
     struct watches *watches;
     struct rules *rules;
+    struct guard *guard;
     struct dns *dns;
     struct deferred *soon;
     struct timer *retry;
@@ -120,6 +123,13 @@ static struct err *open_name_server(struct proxy *p, uv_loop_t *loop)
     return dns_new(loop, &o, &p->dns);
 }
 
+static void on_table_lost(void *arg)
+{
+    struct proxy *p = arg;
+    rules_lost(p->rules);
+    deferred_call(p->soon);
+}
+
 static struct err *open_parts(struct proxy *p, uv_loop_t *loop)
 {
     static const struct model_events model_events = {service_changed, nodes_changed};
@@ -129,6 +139,7 @@ static struct err *open_parts(struct proxy *p, uv_loop_t *loop)
     p->soon = deferred_new(loop, reconcile, p);
     p->retry = timer_new(loop, reconcile, p);
     TRY(rules_new(p->model, &rules, &p->rules));
+    TRY(guard_new(loop, RULESET_TABLE, on_table_lost, p, &p->guard));
     TRY(open_name_server(p, loop));
     TRY(kube_open(loop, p->o->kubeconfig, &p->kube));
     p->watches = watches_new(p->kube, p->model, &watch_events, p);
@@ -155,6 +166,7 @@ void proxy_free(struct proxy *p)
     watches_free(p->watches);
     kube_close(p->kube);
     dns_free(p->dns);
+    guard_free(p->guard);
     rules_free(p->rules);
     model_free(p->model);
     deferred_free(p->soon);

@@ -224,6 +224,15 @@ A=10.244.7.2 B=10.244.7.3
     [ "$(d web.default.svc.cluster.local)" = 10.96.7.7 ]
 }
 
+@test "a firewall that flushes every table: ours is there again" {
+    service web 10.96.7.7
+    slice web $A
+    wait_until installed $A
+    on node nft flush ruleset
+    wait_until installed $A
+    [ "$(ask c 10.96.7.7:80)" = a ]
+}
+
 @test "teardown leaves the host as it was" {
     service web 10.96.7.7
     wait_until installed 10.96.7.7
