@@ -237,6 +237,9 @@ static void on_changed(void *arg, const struct json *object)
     arena_free(n->arena);
     n->arena = a;
     n->node = node;
+    const char *ready = node->status ? node_condition(node->status, "Ready") : NULL;
+    if (ready && strcmp(ready, "Unknown") == 0) /* the master took us for lost */
+        send_status(n);
     const char *cidr = node->spec ? node->spec->pod_cidr : NULL;
     if (!cidr || (n->pod_cidr && strcmp(n->pod_cidr, cidr) == 0))
         return;
