@@ -37,8 +37,9 @@ kube() {
     on node kubectl --kubeconfig "$T/s/admin.kubeconfig" "$@"
 }
 
-proxy_begin() {
-    background node "$WHERRY_BIN/wherry-proxy" --node-name n1 --node-ip 192.0.2.1 --kubeconfig "$T/s/proxy.kubeconfig" 2>>"$T/proxy.log"
+proxy_begin() { # more options
+    background node "$WHERRY_BIN/wherry-proxy" --node-name n1 --node-ip 192.0.2.1 --kubeconfig "$T/s/proxy.kubeconfig" \
+        --dns-upstream 192.0.2.2 "$@" 2>>"$T/proxy.log"
     PROXY=${STARTED[-1]}
     wait_until on node nft list map ip wherry_proxy services
 }
@@ -222,6 +223,26 @@ A=10.244.7.2 B=10.244.7.3
     printf '\0\1\1\0\0\1\0\0\0\0\0\0\300\14\0\1\0\1' | on c socat -t0.2 - UDP:10.96.0.10:53
     printf '\377\377x' | on c socat -t0.1 - TCP:10.96.0.10:53
     [ "$(d web.default.svc.cluster.local)" = 10.96.7.7 ]
+}
+
+@test "other names are asked of the upstream; without an answer there is one soon" {
+    # Says yes to everything: the query with the flags of an answer.
+    cat >"$T/upstream" <<'SH'
+#!/bin/sh
+f=$(mktemp)
+cat >"$f"
+{ head -c2 "$f"; printf '\201\200'; tail -c+5 "$f"; } | dd bs=4096 iflag=fullblock 2>/dev/null
+rm "$f"
+SH
+    chmod +x "$T/upstream"
+    dig() { on c dig +tries=1 +time=8 @10.96.0.10 "$@"; }
+    wait_until on c dig +tries=1 +time=1 @10.96.0.10 kubernetes.default.svc.cluster.local
+    dig example.org | grep -q 'status: SERVFAIL' # nobody is there yet
+    dig example.org | grep -q ';example.org.' # with the question: a resolver takes no answer without
+    background stranger socat -T2 UDP-RECVFROM:53,fork EXEC:"$T/upstream"
+    answered() { dig example.org | grep -q 'status: NOERROR'; }
+    wait_until answered
+    dig kubernetes.default.svc.cluster.local | grep -q 10.96.0.1
 }
 
 @test "a firewall that flushes every table: ours is there again" {
