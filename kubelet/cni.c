@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CNI_DEADLINE_MS = 20000, CNI_OUT = 1 << 20 };
+enum { CNI_OUT = 1 << 20 };
 
 struct cni_op {
     struct kubelet *kubelet;
@@ -341,7 +341,7 @@ static struct err *plugin_start(struct cni_op *op, size_t i)
         .in_len = in.len,
         .out_max = CNI_OUT,
         .err_max = 4096,
-        .deadline_ms = CNI_DEADLINE_MS};
+        .deadline_ms = (uint64_t)k->o.cni_timeout * 1000};
     return err_wrap(spawn_start(k->loop, &o, plugin_done, op, &op->spawn), "plugin %s", type);
 }
 

@@ -15,7 +15,7 @@
 struct kubelet_options {
     const char *state, *run, *node_name, *node_ip, *cgroup, *kubeconfig, *pod_cidr, *cluster_dns,
         *cluster_domain, *cluster_cidr, *libexec;
-    int64_t port;
+    int64_t port, cni_timeout; /* seconds for one plugin */
 };
 struct kubelet_paths {                                                /* absolute; made once */
     char *shim, *runtime, *images, *cni;                              /* programs; a folder for cni */
@@ -38,6 +38,7 @@ struct kubelet {
     struct cni *cni;
     struct limiter *spawns; /* CNI plugins and image programs at the same time */
     struct trash *trash;
+    struct log_rotate *logs;
     struct node_agent *node; /* the Node object and its Lease */
     struct manifests *manifests;
     struct server *server;

@@ -13,6 +13,7 @@
 #include "kubelet/events.h"
 #include "kubelet/images.h"
 #include "kubelet/limiter.h"
+#include "kubelet/log_rotate.h"
 #include "kubelet/manifests.h"
 #include "kubelet/node_agent.h"
 #include "kubelet/objects.h"
@@ -143,6 +144,7 @@ static struct err *open_parts(struct kubelet *k)
         TRY(kube_open(k->loop, k->o.kubeconfig, &k->kube));
     k->probe_client = http_client_new(k->loop, &(struct http_client_tls){.insecure_server = true});
     k->trash = trash_new(k);
+    k->logs = log_rotate_new(k);
     k->spawns = limiter_new(k->loop, SPAWNS_AT_ONCE);
     k->events = events_new(k);
     k->images = images_new(k);
@@ -161,6 +163,7 @@ static void close_parts(struct kubelet *k)
     server_free(k->server);
     manifests_free(k->manifests);
     pods_free(k->pods);
+    log_rotate_free(k->logs);
     services_free(k->services);
     objects_free(k->objects);
     node_agent_free(k->node);
@@ -299,6 +302,8 @@ static struct err *check(struct settings *s, char **operands, int n)
     TRY_WRAP(net_addr_parse(s->o.node_ip, &ip), "--node-ip %s", s->o.node_ip);
     if (s->o.port < 1 || s->o.port > 65535)
         return err_new(ERR_INVALID, "--port: %lld is no port", (long long)s->o.port);
+    if (s->o.cni_timeout < 1 || s->o.cni_timeout > 600)
+        return err_new(ERR_INVALID, "--cni-timeout: %lld: 1 to 600 seconds", (long long)s->o.cni_timeout);
     if (s->o.cgroup[0] != '/' || !s->o.cgroup[1])
         return err_new(
             ERR_INVALID, "--cgroup %s: an absolute path below the root is wanted, like /wherry", s->o.cgroup);
@@ -317,7 +322,8 @@ int main(int argc, char **argv)
                              .cluster_dns = PATHS_DNS_IP,
                              .cluster_domain = PATHS_CLUSTER_DOMAIN,
                              .cluster_cidr = PATHS_CLUSTER_CIDR,
-                             .port = PATHS_KUBELET_PORT},
+                             .port = PATHS_KUBELET_PORT,
+                             .cni_timeout = 20},
         .log_level = "info",
         .log_format = "text"};
     const struct arg_option options[] = {
@@ -336,6 +342,7 @@ int main(int argc, char **argv)
         {"cluster-cidr", 0, ARG_STR, &s.o.cluster_cidr, "CIDR",
             "addresses of all Pods, never masqueraded (" PATHS_CLUSTER_CIDR ")"},
         {"port", 0, ARG_INT, &s.o.port, "PORT", "of the HTTPS server (10250)"},
+        {"cni-timeout", 0, ARG_INT, &s.o.cni_timeout, "SECONDS", "for one run of a CNI plugin (20)"},
         {"libexec", 0, ARG_STR, &s.o.libexec, "DIR", "folder of the other programs"},
         {"log-level", 0, ARG_STR, &s.log_level, "LEVEL", "error, warn, info, debug"},
         {"log-format", 0, ARG_STR, &s.log_format, "FORMAT", "text, json"},

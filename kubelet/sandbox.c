@@ -202,6 +202,7 @@ static struct err *loopback_up(int64_t pid)
 static void make_network(struct sandbox *s)
 {
     struct worker *w = s->worker;
+    timer_stop(s->timer); /* from here on each step has its own deadline */
     if (opt_bool_or(w->desired->pod->spec->host_network, false)) {
         free(w->pod_ip);
         w->pod_ip = mem_strdup(w->kubelet->o.node_ip);
@@ -378,7 +379,7 @@ void sandbox_make(struct worker *w)
     struct sandbox *s = sandbox_new(w);
     w->box = s;
     w->sandbox = SANDBOX_MAKING;
-    timer_start(s->timer, SANDBOX_READY_MS + 60000);
+    timer_start(s->timer, SANDBOX_READY_MS);
     struct err *e = make_begin(s);
     if (e)
         failed(s, e);

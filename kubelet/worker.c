@@ -2,6 +2,7 @@
 #include "kubelet/worker.h"
 #include "kubelet/cgroups.h"
 #include "kubelet/events.h"
+#include "kubelet/log_rotate.h"
 #include "kubelet/objects.h"
 #include "kubelet/pods.h"
 #include "kubelet/probes.h"
@@ -414,6 +415,8 @@ static void observe(struct worker *w, struct plan_instance *v)
             v[i].retry_at = 0;
         w->any_live |= plan_is_live(x->state);
     }
+    if (w->any_live)
+        log_rotate_wake(w->kubelet->logs);
 }
 
 static void plan_and_act(struct worker *w)

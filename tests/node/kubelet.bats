@@ -348,3 +348,32 @@ EOF
     no_manifest net
     eventually 10 pod_gone net
 }
+
+@test "a CNI plugin that hangs is ended, the Pod says so, others run" {
+    mkdir -p "$NODE_DIR/libexec/cni" "$NODE_DIR/state/cni/net.d"
+    for p in wherry-shim wherry-runtime wherry-images; do ln -s "$(realpath "$BIN/$p")" "$NODE_DIR/libexec/$p"; done
+    printf '#!/bin/sh\nexec sleep 1000\n' >"$NODE_DIR/libexec/cni/hang"
+    chmod +x "$NODE_DIR/libexec/cni/hang"
+    echo '{"cniVersion":"1.0.0","name":"hang","plugins":[{"type":"hang"}]}' >"$NODE_DIR/state/cni/net.d/1.conflist"
+    kubelet_end TERM
+    kubelet_start --cni-timeout 1 --libexec "$NODE_DIR/libexec"
+    manifest hang <<'EOF'
+apiVersion: v1
+kind: Pod
+metadata: {name: hang}
+spec: {terminationGracePeriodSeconds: 0, containers: [{name: c, image: "busybox:1.35", command: [sleep, "1000"]}]}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: host}
+spec: {hostNetwork: true, terminationGracePeriodSeconds: 0, containers: [{name: c, image: "busybox:1.35", command: [sleep, "1000"]}]}
+EOF
+    eventually 10 pod_is host .status.phase Running
+    eventually 10 grep -q 'FailedCreatePodSandBox: .*plugin hang' "$NODE_DIR/kubelet.log"
+    pod_is hang .status.phase Pending
+    no_manifest hang
+    eventually 20 pod_gone hang
+    rm "$NODE_DIR/state/cni/net.d/1.conflist"
+    kubelet_end TERM
+    kubelet_start
+}

@@ -1,9 +1,13 @@
 /* kubelet/backoff, termination, cgroups: small pure things. */
 #include "kubelet/backoff.h"
 #include "kubelet/cgroups.h"
+#include "kubelet/log_rotate.h"
 #include "kubelet/termination.h"
+#include "lib/file.h"
 #include "tests/unit/test.h"
+#include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 static void a_crash_loop(void **state)
 {
@@ -82,9 +86,32 @@ static void shares_and_quotas(void **state)
     assert_int_equal(cgroups_quota(1500), 150000);
 }
 
+/* A log is renamed beyond its ceiling, and only so many old ones stay. */
+static void logs_rotate(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/wherry-logs-XXXXXX", path[64], old[128];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof(path), "%s/0.log", dir);
+    for (int i = 0; i < 5; i++) {
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        fprintf(f, "line %d\n", i);
+        fclose(f);
+        assert_false(log_rotate_file(path, 100, 2, 0));
+        assert_true(log_rotate_file(path, 3, 2, i * 1000000000LL));
+    }
+    for (int i = 0; i < 5; i++) {
+        snprintf(old, sizeof(old), "%s.19700101-00000%d", path, i);
+        assert_int_equal(access(old, F_OK) == 0, i >= 3);
+    }
+    err_free(file_remove_tree(AT_FDCWD, dir));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_crash_loop), cmocka_unit_test(pulls_and_setups),
-        cmocka_unit_test(utf8), cmocka_unit_test(log_tails), cmocka_unit_test(shares_and_quotas)};
+        cmocka_unit_test(utf8), cmocka_unit_test(log_tails), cmocka_unit_test(shares_and_quotas),
+        cmocka_unit_test(logs_rotate)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
