@@ -63,4 +63,8 @@ running_on() { # NODE COUNT: Pods of web there that are ready and not leaving
     eventually 30 running_on n1 4
     eventually 30 nothing_left_on_n2
 }
-nothing_left_on_n2() { [ -z "$(k get pods --field-selector spec.nodeName=n2 -o name)" ] && ! pgrep -f "wherry-shim --run-dir $CLUSTER_DIR/n2/"; }
+# No Pod of web at the master, and no more shims than n2 has other Pods (the client, perhaps).
+nothing_left_on_n2() {
+    [ -z "$(k get pods -l app=web --field-selector spec.nodeName=n2 -o name)" ] &&
+        [ "$(pgrep -cf "wherry-shim --run-dir $CLUSTER_DIR/n2/")" = "$(k get pods --field-selector spec.nodeName=n2 -o name | wc -l)" ]
+}
