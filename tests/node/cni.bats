@@ -195,12 +195,27 @@ shape() { # what must be the same, whoever made it
 }
 
 @test "a plugin that is killed on its way leaves no address with two owners" {
-    for n in 1 2 3 5 8 13 21 34 55; do
+    for n in $(seq 1 12); do
         (CNI_COMMAND=ADD CNI_CONTAINERID="k$n" CNI_NETNS=/proc/${PID[a]}/ns/net CNI_IFNAME=eth0 CNI_PATH=$PLUGINS \
-            on node strace -f -qq -o /dev/null -e inject=all:signal=KILL:when=$((n * 7)) "$PLUGINS/host-local" <<<"$(config host-local)") || true
+            on node strace -f -qq -o /dev/null -e inject=all:signal=KILL:when=$n "$PLUGINS/host-local" <<<"$(config host-local)") || true
     done
     cni host-local ADD last a <<<"$(config host-local)"
-    for n in 1 2 3 5 8 13 21 34 55; do cni host-local DEL "k$n" a <<<"$(config host-local)"; done
+    for n in $(seq 1 12); do cni host-local DEL "k$n" a <<<"$(config host-local)"; done
     [ "$(ls "$T/net/net1" | grep -cE '^[0-9]')" = 1 ]
     [ -z "$(grep -L . "$T"/net/net1/10.*)" ] # no empty lease
+}
+
+@test "bridge killed anywhere in ADD: DEL and another ADD make it good" {
+    cfg=$(config bridge null '.ipMasq = true | .viaGateway = true | .macspoofchk = true')
+    for n in $(seq 1 24); do # the n-th call of some kind
+        (CNI_COMMAND=ADD CNI_CONTAINERID=k CNI_NETNS=/proc/${PID[a]}/ns/net CNI_IFNAME=eth0 CNI_PATH=$PLUGINS \
+            on node strace -qq -o /dev/null -e inject=all:signal=KILL:when=$n "$PLUGINS/bridge" <<<"$cfg") >/dev/null 2>&1 || true
+        cni bridge DEL k a <<<"$cfg"
+        fails on a ip link show eth0
+        [ -z "$(on node nft list ruleset)" ]
+        [ -z "$(ls "$T/net/net1" 2>/dev/null | grep -E '^[0-9]')" ]
+    done
+    cni bridge ADD k a <<<"$cfg"
+    on a busybox ping -c1 -W2 10.99.0.1
+    [ "$(on node ip -o link show master whtest0 | wc -l)" = 1 ]
 }
