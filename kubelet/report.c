@@ -72,7 +72,7 @@ static void timer_fired(void *arg)
 
 bool report_is_settled(const struct worker *w)
 {
-    if (!w->kubelet->kube || !remote_uid(w))
+    if (!w->kubelet->kube || !remote_uid(w) || w->keep_status)
         return true;
     return !w->status_call && w->sent_text && w->status_text && strcmp(w->sent_text, w->status_text) == 0;
 }

@@ -202,11 +202,11 @@ static void started(void *arg, const struct err *error, const struct json *resul
         instance_start_failed(i, err_message(error));
         return;
     }
+    events_instance(i, EVENT_NORMAL, "Started", "Container started");
     if (i->state != INSTANCE_STARTING)
         return; /* it has ended already: the event came first */
     if (!at || !clock_parse(at, &i->started_ns))
         i->started_ns = clock_now_ns();
-    events_instance(i, EVENT_NORMAL, "Started", "Container started");
     i->state = INSTANCE_RUNNING;
     if (l && l->post_start) {
         i->state = INSTANCE_HOOK;

@@ -1,6 +1,7 @@
 /* One Pod of this node: from events to plan to actions. See worker.h. */
 #include "kubelet/worker.h"
 #include "kubelet/cgroups.h"
+#include "kubelet/container_spec.h"
 #include "kubelet/events.h"
 #include "kubelet/log_rotate.h"
 #include "kubelet/objects.h"
@@ -9,6 +10,7 @@
 #include "kubelet/report.h"
 #include "kubelet/sandbox.h"
 #include "kubelet/services.h"
+#include "kubelet/trash.h"
 #include "kubelet/volumes.h"
 #include "lib/api/image.h"
 #include "lib/clock.h"
@@ -18,6 +20,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { WORKER_GRACE_S = 30, WORKER_LEAST_MS = 2000 };
 
@@ -268,11 +271,23 @@ static void unpin(struct worker *w, struct instance *i)
         log_err(LOG_WARN, w->keys, image_unpin(w->kubelet->path.image_root, i->cid));
 }
 
+/* What one attempt leaves on the disk: its termination log; its writable layer, where no shim removed it. */
+static void remove_traces(struct instance *i)
+{
+    if (!i->cid[0])
+        return;
+    auto_free char *log = container_spec_termination_log(i), *layer = mem_printf("%s.root", log);
+    unlink(log);
+    trash_put(i->worker->kubelet->trash, layer);
+}
+
 void worker_sandbox_cleared(struct worker *w)
 {
     for (size_t i = 0; i < w->n_instances; i++) {
         struct instance *x = w->instances[i];
         unpin(w, x);
+        if (!w->ended)
+            remove_traces(x); /* else all of the Pod's folder goes */
         x->delete_pending = false;
     }
     worker_kick(w);
@@ -388,6 +403,8 @@ static void forget_ended(struct worker *w)
             continue; /* all of it goes with the sandbox */
         if (sandbox_shim(w))
             shim_delete(sandbox_shim(w), x->cid, NULL, NULL);
+        auto_free char *log = container_spec_termination_log(x);
+        unlink(log);
         unpin(w, x);
     }
 }
