@@ -48,7 +48,7 @@ wherry-shim_LIBS    := -l:libyajl_s.a
 wherry-images_LIBS  := -larchive -lcurl -lgnutls -lzstd -lisal -lz -lyajl
 wherry-kubelet_LIBS := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -lcgroup -lmnl -lnftnl
 wherry-master_LIBS  := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -lsqlite3
-wherry-proxy_LIBS   := -luv -lcurl -lgnutls -lyajl -lyaml -lmnl -lnftables -lnftnl -lnetfilter_conntrack
+wherry-proxy_LIBS   := -luv -lcurl -lgnutls -lyajl -lyaml -lmnl -lnftnl -lnetfilter_conntrack
 wherry_LIBS         := -luv -lcurl -lgnutls -lyajl -lyaml -lwslay -lmnl
 ifeq ($(VARIANT),asan)
 wherry-runtime_LIBS := -lseccomp -lcap -lyajl
