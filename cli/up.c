@@ -33,6 +33,7 @@ struct up {
     struct arena *a;
     const char *name, *ip, *cgroup, *join, *pod_cidr;
     int64_t api_port, kubelet_port, timeout_s, node_grace_s;
+    bool no_master; /* manifests only */
 };
 
 /* --- what the host must offer ------------------------------------------------------------------------ */
@@ -149,19 +150,28 @@ static void plan(struct up *u, struct node *n)
         .cgroup = u->cgroup,
         .api_port = {true, u->api_port},
         .kubelet_port = {true, u->kubelet_port},
-        .has_master = {true, !u->join}};
+        .has_master = {true, !u->join && !u->no_master}};
     n->daemons.v = arena_array(u->a, 3, sizeof(struct node_daemon));
-    if (!u->join)
+    if (n->has_master.v)
         add_daemon(u, n, "master",
             (const char *[]){"--port", api_port, "--advertise", u->ip, "--node-name", u->name,
                 "--node-monitor-grace-period", arena_printf(u->a, "%lld", (long long)u->node_grace_s), NULL});
     const char *kubelet[] = {"--node-name", u->name, "--node-ip", u->ip, "--cgroup", u->cgroup, "--port",
-        kubelet_port, "--kubeconfig", arena_printf(u->a, "%s/kubelet.kubeconfig", creds),
-        u->pod_cidr ? "--pod-cidr" : NULL, u->pod_cidr, NULL};
+        kubelet_port, NULL, NULL, NULL, NULL, NULL};
+    size_t at = ARRAY_SIZE(kubelet) - 5;
+    if (!u->no_master) {
+        kubelet[at++] = "--kubeconfig";
+        kubelet[at++] = arena_printf(u->a, "%s/kubelet.kubeconfig", creds);
+    }
+    if (u->pod_cidr) {
+        kubelet[at++] = "--pod-cidr";
+        kubelet[at++] = u->pod_cidr;
+    }
     add_daemon(u, n, "kubelet", kubelet);
-    add_daemon(u, n, "proxy",
-        (const char *[]){"--node-name", u->name, "--node-ip", u->ip, "--kubeconfig",
-            arena_printf(u->a, "%s/proxy.kubeconfig", creds), NULL});
+    if (!u->no_master)
+        add_daemon(u, n, "proxy",
+            (const char *[]){"--node-name", u->name, "--node-ip", u->ip, "--kubeconfig",
+                arena_printf(u->a, "%s/proxy.kubeconfig", creds), NULL});
 }
 
 /* --- starting, and waiting until the node is Ready ---------------------------------------------------- */
@@ -260,9 +270,9 @@ static void print_log_tail(const struct node *n, const char *name)
 static struct err *wait_ready(struct up *u, const struct node *n)
 {
     int64_t deadline = clock_mono_ms() + u->timeout_s * 1000;
-    bool joined = u->join != NULL;
+    bool alone = !opt_bool_or(n->has_master, false);
     while (clock_mono_ms() < deadline) {
-        if (kubelet_answers(n) && (joined || master_says_ready(u, n)))
+        if (kubelet_answers(n) && (alone || master_says_ready(u, n)))
             return NULL;
         (void)poll(NULL, 0, WAIT_STEP_MS);
     }
@@ -317,7 +327,7 @@ static struct err *bring_up(struct up *u)
     auto_close orphan =
         node_pid_open(n.run, "kubelet", NULL); /* of a killed supervisor: its ports are ours */
     if (orphan < 0) {
-        if (!u->join)
+        if (n.has_master.v)
             TRY(check_port_free("the API server; --port chooses another", u->api_port));
         TRY(check_port_free("the kubelet; --kubelet-port chooses another", u->kubelet_port));
     }
@@ -347,6 +357,8 @@ struct err *cli_up(struct cli *cli, int argc, char **argv)
             "addresses of this node's Pods (default: the master gives a /24)"},
         {"join", 0, ARG_STR, &u.join, "FOLDER",
             "no master here: credentials made by `wherry-master node-credentials`"},
+        {"no-master", 0, ARG_FLAG, &u.no_master, NULL,
+            "no master at all: Pods are what `wherry run` and STATE/manifests say"},
         {"node-monitor-grace-period", 0, ARG_INT, &u.node_grace_s, "SECONDS",
             "of the master: a node that is silent for so long is lost (40)"},
         {"timeout", 0, ARG_INT, &u.timeout_s, "SECONDS", "how long to wait for the node to be Ready"},
@@ -358,6 +370,8 @@ struct err *cli_up(struct cli *cli, int argc, char **argv)
     char **operands;
     int n;
     TRY(args_parse(&spec, argc, argv, &operands, &n));
+    if (u.join && u.no_master)
+        return err_new(ERR_INVALID, "up: --join and --no-master exclude each other");
     auto_arena *a = arena_new();
     u.a = a;
     return bring_up(&u);
