@@ -238,6 +238,12 @@ char *cni_kept_ip(struct kubelet *k, const char *uid)
     return mem_strdup(ip);
 }
 
+bool cni_is_kept(struct kubelet *k, const char *uid)
+{
+    auto_free char *path = kept_path(k, uid);
+    return file_exists(AT_FDCWD, path);
+}
+
 void cni_each_kept(struct kubelet *k, void (*fn)(void *arg, const char *uid), void *arg)
 {
     auto_free char *dir = mem_printf("%s/results", k->path.cni_state);

@@ -21,6 +21,7 @@ void cni_cancel(struct cni_op *op); /* NULL is fine */
 
 /* The address that a kept result says; NULL: none. The caller frees. */
 char *cni_kept_ip(struct kubelet *k, const char *uid);
+bool cni_is_kept(struct kubelet *k, const char *uid);
 /* Calls fn for each uid with something kept. */
 void cni_each_kept(struct kubelet *k, void (*fn)(void *arg, const char *uid), void *arg);
 

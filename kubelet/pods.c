@@ -2,6 +2,7 @@
 #include "kubelet/pods.h"
 #include "kubelet/admit.h"
 #include "kubelet/cgroups.h"
+#include "kubelet/cni.h"
 #include "kubelet/events.h"
 #include "kubelet/mirror.h"
 #include "kubelet/node_agent.h"
@@ -174,6 +175,8 @@ static void add(struct kubelet *k, enum worker_source source, struct desired *d)
 {
     struct worker *w = worker_new(k, source, d);
     restore_from_api(w);
+    if (cni_is_kept(k, w->uid)) /* of before a reboot: its address is given back before another is taken */
+        w->sandbox = SANDBOX_LOST;
     if (!w->terminal && !w->attempted_before)
         check_admission(k, w);
     report_record_pod(w);
