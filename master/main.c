@@ -190,15 +190,11 @@ int main(int argc, char **argv)
     struct err *e = args_parse(&spec, argc, argv, &operands, &n);
     if (!e && n && strcmp(operands[0], "node-credentials") != 0)
         e = err_new(ERR_INVALID, "unknown command \"%s\"", operands[0]);
-    enum log_level level = LOG_INFO;
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
-    for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
-        if (!strcmp(s.log_level, levels[i]))
-            level = (enum log_level)i;
+    if (!e)
+        e = log_init_text("master", s.log_level, s.log_format);
     if (e) {
         log_err(LOG_ERROR, "", e);
         return 2;
     }
-    log_init("master", level, !strcmp(s.log_format, "json") ? LOG_JSON : LOG_TEXT);
     return n ? node_credentials(&s) : serve(&s);
 }

@@ -74,15 +74,6 @@ static int teardown(void)
     return status;
 }
 
-static enum log_level level_of(const char *name)
-{
-    static const char *const levels[] = {"error", "warn", "info", "debug"};
-    for (size_t i = 0; i < ARRAY_SIZE(levels); i++)
-        if (!strcmp(name, levels[i]))
-            return (enum log_level)i;
-    return LOG_INFO;
-}
-
 int main(int argc, char **argv)
 {
     struct settings s = {.proxy = {.service_cidr = PATHS_SERVICE_CIDR,
@@ -125,10 +116,11 @@ int main(int argc, char **argv)
     struct err *e = args_parse(&spec, argc, argv, &operands, &n);
     if (!e && n && strcmp(operands[0], "teardown") != 0)
         e = err_new(ERR_INVALID, "unknown command \"%s\"", operands[0]);
+    if (!e)
+        e = log_init_text("proxy", s.log_level, s.log_format);
     if (e) {
         log_err(LOG_ERROR, "", e);
         return 2;
     }
-    log_init("proxy", level_of(s.log_level), !strcmp(s.log_format, "json") ? LOG_JSON : LOG_TEXT);
     return n ? teardown() : serve(&s);
 }
