@@ -18,6 +18,10 @@ ifeq ($(VARIANT),asan)
 HARDEN   := -fPIE
 OPT      := -O1 -g -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
 endif
+ifeq ($(VARIANT),fuzz)
+HARDEN   := -fPIE
+OPT      := -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+endif
 ifeq ($(DEV),1)
 WARN     += -Werror
 endif
@@ -26,7 +30,7 @@ override CPPFLAGS += -D_GNU_SOURCE -I.
 override LDFLAGS += -Wl,--gc-sections -Wl,-z,relro,-z,now
 LINK     := -pie
 STATIC   := -static-pie
-ifeq ($(VARIANT),asan)
+ifneq ($(filter asan fuzz,$(VARIANT)),)
 STATIC   := -pie
 endif
 
@@ -50,7 +54,7 @@ wherry-kubelet_LIBS := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -
 wherry-master_LIBS  := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -lsqlite3
 wherry-proxy_LIBS   := -luv -lcurl -lgnutls -lyajl -lyaml -lmnl -lnftnl -lnetfilter_conntrack
 wherry_LIBS         := -luv -lcurl -lgnutls -lyajl -lyaml -lwslay -lmnl
-ifeq ($(VARIANT),asan)
+ifneq ($(filter asan fuzz,$(VARIANT)),)
 wherry-runtime_LIBS := -lseccomp -lcap -lyajl
 wherry-shim_LIBS    := -lyajl
 endif
@@ -58,7 +62,7 @@ endif
 # CNI plugins: cni/*.c is common to all, cni/main/NAME.c is one program.
 CNI_PLUGINS := $(sort $(notdir $(basename $(wildcard cni/main/*.c))))
 CNI_LIBS    := -l:libyajl_s.a -l:libnftnl.a -lmnl # libmnl comes as a shared library only
-ifeq ($(VARIANT),asan)
+ifneq ($(filter asan fuzz,$(VARIANT)),)
 CNI_LIBS    := -lyajl -lnftnl -lmnl
 endif
 
@@ -98,39 +102,44 @@ $(CNI_BINS): $(B)/bin/cni/%: $(B)/cni/main/%.o $(call objs,cni) $(LIB)
 	$(if $(V),,@echo "  LINK $@")
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $^ $(CNI_LIBS)
 
-# Unit tests: tests/unit/ROOM/NAME_test.c, linked with the room's objects but main.o.
-UNIT_SRC  := $(wildcard tests/unit/*/*_test.c)
-UNIT_BINS := $(UNIT_SRC:tests/unit/%.c=$(B)/unit/%)
+# Tests in C: one file each, linked with the objects of its room but main.o. $(call test_rule,PROGRAM,SOURCE,ROOM,FLAGS)
 room_dir   = $(if $(filter shim,$(1)),runtime/shim,$(1))
 room_prog  = $(strip $(foreach p,$(PROGRAMS),$(if $(filter $(call room_dir,$(1)),$($(p)_DIR)),$(p))))
 room_objs  = $(if $(filter lib,$(1)),,$(filter-out %/main.o,$(call objs,$(call room_dir,$(1)))))
 ALL_LIBS  := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -lmnl
-define unit_rule
-$(B)/unit/$(1): tests/unit/$(1).c $(call room_objs,$(firstword $(subst /, ,$(1)))) $(LIB)
+room_libs  = $(subst libyajl_s.a,libyajl.so,$(or $($(call room_prog,$(1))_LIBS),$(ALL_LIBS) $(if $(filter cni,$(1)),$(CNI_LIBS))))
+define test_rule
+$(1): $(2) $(call room_objs,$(3)) $(LIB)
 	@mkdir -p $$(@D)
 	$(if $(V),,@echo "  TEST $$@")
-	$(Q)$(CC) $(CPPFLAGS) -I$(call room_dir,$(firstword $(subst /, ,$(1)))) $(CFLAGS) -MMD -MP -Wno-missing-prototypes $(LDFLAGS) $(LINK) -o $$@ $$(filter %.c %.o %.a,$$^) \
-		-lcmocka $(subst libyajl_s.a,libyajl.so,$(or $($(call room_prog,$(firstword $(subst /, ,$(1))))_LIBS),$(ALL_LIBS) $(if $(filter cni,$(firstword $(subst /, ,$(1)))),$(CNI_LIBS))))
+	$(Q)$(CC) $(CPPFLAGS) -I$(call room_dir,$(3)) $(CFLAGS) -MMD -MP -Wno-missing-prototypes $(LDFLAGS) $(LINK) -o $$@ \
+		$$(filter %.c %.o %.a,$$^) $(call room_libs,$(3)) $(4)
 endef
-$(foreach t,$(UNIT_SRC:tests/unit/%.c=%),$(eval $(call unit_rule,$(t))))
+
+# Unit tests: tests/unit/ROOM/NAME_test.c.
+UNIT_NAMES := $(patsubst tests/unit/%.c,%,$(wildcard tests/unit/*/*_test.c))
+UNIT_BINS  := $(UNIT_NAMES:%=$(B)/unit/%)
+$(foreach t,$(UNIT_NAMES),$(eval $(call test_rule,$(B)/unit/$(t),tests/unit/$(t).c,$(firstword $(subst /, ,$(t))),-lcmocka)))
 
 unit: $(UNIT_BINS) ## build and run the unit tests of this variant
 	@tests/run-unit $(UNIT_BINS)
 
-# make fuzz T=json SECONDS=60: tests/fuzz/T_fuzz.c under libFuzzer; what it learns stays in build/fuzz/T.
-FUZZ_MORE = $(if $(filter images_%,$(T)),$(addprefix images/,inflate.c path.c tar.c digest.c document.c challenge.c) \
-	lib/sha256.c -larchive -lzstd -lisal -lgnutls) $(if $(filter dns,$(T)),$(addprefix proxy/,dns_message.c dns_zone.c \
-	model.c plan.c backends.c) lib/map.c $(addprefix lib/api/,service.c meta.c event.c node.c))
-T       ?= json
+# Fuzz targets: tests/fuzz/ROOM/NAME_fuzz.c, linked as unit tests are, under libFuzzer with a variant of everything that
+# clang has made. Seeds are in tests/fuzz/corpus/ROOM/NAME; what it learns stays in build/fuzz/corpus.
+FUZZ_NAMES := $(patsubst tests/fuzz/%_fuzz.c,%,$(wildcard tests/fuzz/*/*_fuzz.c))
+$(foreach t,$(FUZZ_NAMES),$(eval $(call test_rule,$(B)/fuzz/$(t),tests/fuzz/$(t)_fuzz.c,$(firstword $(subst /, ,$(t))),-fsanitize=fuzzer)))
+
+T       ?= lib/json
 SECONDS ?= 60
-fuzz: ## fuzz one parser (T=json|yaml|dns|fields_shim|image_ref|images_layer|images_document SECONDS=60), needs clang
-	@mkdir -p $(BUILD)/fuzz/$(T)
-	clang $(CPPFLAGS) -std=gnu11 -O1 -g -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined \
-		-o $(BUILD)/fuzz/$(T)_fuzz tests/fuzz/$(T)_fuzz.c \
-		$(addprefix lib/,$(addsuffix .c,err mem buf utf8 base64 json json_read json_write fields fields_write file file_tree yaml yaml_scalar yaml_write)) \
-		lib/api/shim.c lib/api/image.c $(FUZZ_MORE) -lyajl -lyaml
-	$(BUILD)/fuzz/$(T)_fuzz -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_funcs=0 \
-		-verbosity=0 -artifact_prefix=$(BUILD)/fuzz/$(T)- $(BUILD)/fuzz/$(T)
+fuzz: ## fuzz one target (T=ROOM/NAME SECONDS=60; make fuzz-list names them), needs clang
+	@$(MAKE) --no-print-directory VARIANT=fuzz CC=clang $(BUILD)/fuzz/fuzz/$(T)
+	@mkdir -p $(BUILD)/fuzz/corpus/$(T)
+	$(BUILD)/fuzz/fuzz/$(T) -max_total_time=$(SECONDS) -max_len=4096 -timeout=10 -rss_limit_mb=1024 -print_funcs=0 \
+		-verbosity=0 -print_final_stats=1 -artifact_prefix=$(BUILD)/fuzz/fuzz/$(T)- $(BUILD)/fuzz/corpus/$(T) \
+		$(wildcard tests/fuzz/corpus/$(T))
+
+fuzz-list:
+	@printf '%s\n' $(FUZZ_NAMES)
 
 check: ## include law, lengths, format, cppcheck, unit tests under ASan and UBSan (no root, under a minute)
 	@tests/check-tree
@@ -174,6 +183,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z_.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
-.PHONY: all unit check fuzz deps test demo demo-stop bench install fmt clean help
+.PHONY: all unit check fuzz fuzz-list deps test demo demo-stop bench install fmt clean help
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)
