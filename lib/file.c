@@ -91,20 +91,34 @@ bool file_exists(int dirfd, const char *path)
     return faccessat(dirfd, path, F_OK, 0) == 0;
 }
 
-static struct err *write_new(int dir, const char *name, const void *data, size_t n, mode_t mode, bool sync)
+/*
+ * The temporary file has one name for all writers, so that what a killed one left is taken over by the next
+ * instead of staying for ever, and is written under a lock, so that it belongs to one of them at a time. A
+ * lock on a file that the one before has renamed meanwhile is worth nothing: again.
+ */
+#define TEMP_LOCK_MS 10000
+
+static struct err *claim_temp(int dir, const char *temp, int *ret_fd)
 {
-    /* what a killed process of the same number left is ours to replace */
-    if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
-        return err_sys(errno, "remove %s", name);
-    auto_close fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return err_sys(errno, "create %s", name);
-    struct err *e = file_write_all(fd, data, n);
-    if (!e && fchmod(fd, mode) < 0)
-        e = err_sys(errno, "chmod");
-    if (!e && sync && fsync(fd) < 0)
-        e = err_sys(errno, "fsync");
-    return err_wrap(e, "%s", name);
+    for (;;) {
+        auto_close fd = -1;
+        struct stat own, now;
+        TRY(file_lock(dir, temp, TEMP_LOCK_MS, &fd));
+        if (fstat(fd, &own) < 0)
+            return err_sys(errno, "stat %s", temp);
+        if (fstatat(dir, temp, &now, AT_SYMLINK_NOFOLLOW) < 0 || now.st_ino != own.st_ino)
+            continue;
+        *ret_fd = take_fd(fd);
+        return own.st_size && ftruncate(*ret_fd, 0) < 0 ? err_sys(errno, "truncate %s", temp) : NULL;
+    }
+}
+
+static struct err *fill(int fd, const void *data, size_t n, mode_t mode, bool sync)
+{
+    TRY(file_write_all(fd, data, n));
+    if (fchmod(fd, mode) < 0)
+        return err_sys(errno, "chmod");
+    return sync && fsync(fd) < 0 ? err_sys(errno, "fsync") : NULL;
 }
 
 struct err *file_write_atomic(
@@ -118,8 +132,10 @@ struct err *file_write_atomic(
     auto_close dir = openat(dirfd, parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0)
         return err_sys(errno, "open %s", parent);
-    auto_free char *temp = mem_printf(".%.200s.tmp-%d", base, (int)getpid());
-    struct err *e = write_new(dir, temp, data, n, mode, sync == FILE_FSYNC);
+    auto_free char *temp = mem_printf(".%.200s.tmp", base);
+    auto_close fd = -1;
+    TRY_WRAP(claim_temp(dir, temp, &fd), "write %s", path);
+    struct err *e = fill(fd, data, n, mode, sync == FILE_FSYNC);
     if (!e && renameat(dir, temp, dir, base) < 0)
         e = err_sys(errno, "rename to %s", base);
     if (e) {

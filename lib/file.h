@@ -20,7 +20,9 @@ struct err *file_read_fd(int fd, size_t max, char **ret, size_t *ret_len) __attr
 struct err *file_put(int dirfd, const char *path, const char *text) __attribute__((warn_unused_result));
 
 enum file_sync { FILE_FSYNC, FILE_NO_FSYNC }; /* NO_FSYNC: for what a reboot forgets anyway (below /run) */
-/* Temporary file in the same directory, write, fsync, rename, fsync of the directory. */
+/* Whole or not at all: a temporary file in the same directory (.NAME.tmp, locked), fsync, rename, fsync of
+ * the directory. Writers of one file come one after the other; what a killed one left, the next one takes
+ * over. */
 struct err *file_write_atomic(int dirfd, const char *path, const void *data, size_t n, mode_t mode,
     enum file_sync sync) __attribute__((warn_unused_result));
 

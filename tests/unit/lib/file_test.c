@@ -105,14 +105,36 @@ static void writes_whole(void **state)
     assert_true(file_exists(p->fd, "d/g"));
 }
 
-static void leaves_no_temporary_file(void **state)
+static void takes_over_what_a_killed_writer_left(void **state)
 {
     struct place *p = *state;
-    auto_free char *stale = mem_printf(".f.tmp-%d", (int)getpid());
-    int fd = openat(p->fd, stale, O_WRONLY | O_CREAT, 0400); /* of a killed process that had our pid */
+    int fd = openat(p->fd, ".f.tmp", O_WRONLY | O_CREAT | O_CLOEXEC, 0400);
+    assert_int_equal(write(fd, "half of someth", 14), 14);
     close(fd);
     put(p, "f", "x");
-    assert_false(file_exists(p->fd, stale));
+    assert_false(file_exists(p->fd, ".f.tmp"));
+    auto_free char *text = NULL;
+    assert_ok(file_read(p->fd, "f", 10, &text, NULL));
+    assert_string_equal(text, "x");
+}
+
+/* Two writers, many times: each file that is ever seen is one of theirs, whole. */
+static void writers_do_not_mix(void **state)
+{
+    struct place *p = *state;
+    put(p, "f", "aaaaaaaaaaaaaaaa");
+    pid_t pid = fork();
+    for (int i = 0; i < 300; i++)
+        put(p, "f", pid ? "aaaaaaaaaaaaaaaa" : "bbbb");
+    if (!pid)
+        _exit(0);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    auto_free char *text = NULL;
+    assert_ok(file_read(p->fd, "f", 100, &text, NULL));
+    assert_true(!strcmp(text, "aaaaaaaaaaaaaaaa") || !strcmp(text, "bbbb"));
+    assert_false(file_exists(p->fd, ".f.tmp"));
 }
 
 static void put_never_creates(void **state)
@@ -313,7 +335,8 @@ int main(void)
         TEST(reads_procfs_whole),
         TEST(reads_no_special_files),
         TEST(writes_whole),
-        TEST(leaves_no_temporary_file),
+        TEST(takes_over_what_a_killed_writer_left),
+        TEST(writers_do_not_mix),
         TEST(put_never_creates),
         TEST(makes_folders),
         TEST(removes_trees),
