@@ -57,8 +57,6 @@ static struct err *refuse(const struct oci_linux *l)
         return err_new(ERR_UNSUPPORTED, "linux.intelRdt is not supported");
     if (l->net_devices && l->net_devices->n)
         return err_new(ERR_UNSUPPORTED, "linux.netDevices is not supported");
-    if (l->memory_policy)
-        return err_new(ERR_UNSUPPORTED, "linux.memoryPolicy is not supported");
     if (l->mount_label && *l->mount_label)
         return err_new(ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not supported");
     return NULL;
@@ -71,17 +69,25 @@ static struct err *plan_linux(struct container *c)
         return err_new(ERR_INVALID, "linux: absent");
     TRY(refuse(l));
     TRY(namespaces_plan(l, &c->ns));
+    TRY(scheduling_plan(c->config->process, l->memory_policy, l->personality, &c->process.scheduling));
     c->userns = c->ns.within & CLONE_NEWUSER;
     TRY(device_rules_table(c->arena, l->resources, &c->devices));
     TRY(cgroups_path(c->arena, l->cgroups_path, c->opts->id, &c->cgroup));
-    TRY(sysctl_check(&l->sysctl, c->ns.within));
     if (l->rootfs_propagation && *l->rootfs_propagation) {
         c->rootfs_propagation = mounts_propagation(l->rootfs_propagation);
         if (!c->rootfs_propagation)
             return err_new(ERR_INVALID, "linux.rootfsPropagation: unknown \"%s\"", l->rootfs_propagation);
     }
-    if ((c->config->hostname || c->config->domainname) && !(c->ns.within & CLONE_NEWUTS))
-        return err_new(ERR_INVALID, "hostname: needs a uts namespace of the container's own");
+    return container_check_host(c);
+}
+
+struct err *container_check_host(const struct container *c)
+{
+    int own = c->ns.within & ~c->ns.ours;
+    TRY(sysctl_check(&c->config->linux_->sysctl, own));
+    if ((c->config->hostname || c->config->domainname) && !(own & CLONE_NEWUTS))
+        return err_new(ERR_INVALID, "%s: needs a uts namespace of the container's own",
+            c->config->hostname ? "hostname" : "domainname");
     return NULL;
 }
 

@@ -47,5 +47,7 @@ struct container {
 /* Reads and checks bundle/config.json, and plans. Nothing is changed. */
 struct err *container_plan(struct arena *a, const struct container_options *o, struct container *ret)
     __attribute__((warn_unused_result));
+/* Once namespaces_open() has looked what is joined: nothing is set that would be the host's own. */
+struct err *container_check_host(const struct container *c) __attribute__((warn_unused_result));
 
 #endif

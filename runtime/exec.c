@@ -175,6 +175,16 @@ static struct err *preserve(const struct options *o, struct join *j)
     return NULL;
 }
 
+static struct err *plan_scheduling(const struct oci_process *p, const struct record *r, struct join *j)
+{
+    const struct oci_cpu_affinity *cpus = p->exec_cpu_affinity;
+    if (cpus)
+        TRY_WRAP(scheduling_parse_cpus(cpus->initial, &j->initial), "process.execCPUAffinity.initial");
+    if (cpus)
+        TRY_WRAP(scheduling_parse_cpus(cpus->final, &j->final), "process.execCPUAffinity.final");
+    return scheduling_plan(p, r->memory_policy, r->personality, &j->process.scheduling);
+}
+
 static struct err *write_pid(const char *file, pid_t pid)
 {
     char text[16];
@@ -197,6 +207,7 @@ static struct err *exec(
     struct process_filter filter = j.process.filter;
     TRY(process_plan(a, &p, &j.process));
     j.process.filter = filter;
+    TRY(plan_scheduling(&p, &r, &j));
     if (j.process.unknown_cap)
         report_warning("process.capabilities: \"%s\" is unknown here and left out", j.process.unknown_cap);
     j.record = &r;

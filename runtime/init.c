@@ -49,7 +49,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/personality.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -257,25 +256,11 @@ static struct err *close_descriptors(struct init *in)
 
 /* --- 8: the process */
 
-static struct err *set_personality(const struct oci_personality *p)
-{
-    if (!p)
-        return NULL;
-    unsigned long v = !strcmp(p->domain, "LINUX")     ? PER_LINUX
-                      : !strcmp(p->domain, "LINUX32") ? PER_LINUX32
-                                                      : ~0UL;
-    if (v == ~0UL)
-        return err_new(ERR_INVALID, "linux.personality.domain: unknown \"%s\"", p->domain);
-    if (p->flags.n)
-        return err_new(ERR_INVALID, "linux.personality.flags: none are known");
-    return personality(v) < 0 ? err_sys(errno, "linux.personality") : NULL;
-}
-
 static struct err *become_process(struct init *in)
 {
     struct process_plan *p = &in->c->process;
-    TRY(set_personality(in->l->personality));
-    TRY(process_scheduling(p));
+    TRY(scheduling_set_cpus(&(struct scheduling_cpus){0}));
+    TRY(scheduling_apply(&p->scheduling));
     TRY(process_rlimits(p, warn, in));
     process_home(p, in->c->arena);
     umask(022);

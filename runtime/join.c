@@ -91,7 +91,8 @@ static struct err *steps(struct way *w)
     TRY(take_terminal(w));
     int *keep[] = {&w->sync[1]};
     TRY(descriptors_close(w->j->preserve, keep, 1));
-    TRY(process_scheduling(p));
+    TRY(scheduling_set_cpus(&w->j->final));
+    TRY(scheduling_apply(&p->scheduling));
     TRY(process_rlimits(p, warn, w));
     process_home(p, w->j->arena);
     umask(022);
@@ -117,6 +118,8 @@ static void process_main(struct way *w)
 static struct err *helper_steps(struct way *w)
 {
     int flags = w->namespaces & ~CLONE_NEWTIME;
+    if (w->j->initial.set)
+        TRY(scheduling_set_cpus(&w->j->initial));
     TRY(cgroups_enter(w->tasks, w->n_tasks));
     if (flags && setns(w->j->init, flags) < 0)
         return err_sys(errno, "join the namespaces of the container");

@@ -10,8 +10,9 @@ struct join {
     struct arena *arena;
     const struct record *record;
     struct process_plan process;
-    int init;    /* pidfd of the container's init */
-    int console; /* socket for the terminal's master; -1 */
+    struct scheduling_cpus initial, final; /* process.execCPUAffinity: on the way, and once there */
+    int init;                              /* pidfd of the container's init */
+    int console;                           /* socket for the terminal's master; -1 */
     int preserve;
     bool no_new_keyring;
 

@@ -44,6 +44,8 @@ static void fill_record(struct launch *l)
         .created = arena_strdup(c->arena, now),
         .cgroup = c->cgroup,
         .process = c->config->process,
+        .memory_policy = c->config->linux_->memory_policy,
+        .personality = c->config->linux_->personality,
         .annotations = c->config->annotations,
         .hooks = c->config->hooks};
     r->namespaces.v = arena_array(c->arena, 8, sizeof(*r->namespaces.v));
@@ -91,6 +93,7 @@ static struct err *prepare(struct launch *l)
         TRY(listen_for_start(c));
     TRY(prepare_console(l));
     TRY(namespaces_open(&c->ns));
+    TRY(container_check_host(c));
     if (c->userns)
         TRY_WRAP(rootfs_tree(c->rootfs, true, &c->rootfs_tree), "root.path");
     TRY(rootfs_open_sources(&c->mounts, c->userns));

@@ -5,8 +5,10 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <sched.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 
 #ifndef CLONE_NEWTIME
 #define CLONE_NEWTIME 0x80
@@ -70,6 +72,14 @@ struct err *namespaces_plan(const struct oci_linux *l, struct ns_plan *ret)
     return NULL;
 }
 
+static bool is_ours(const struct ns_kind *k, int fd)
+{
+    char path[32];
+    struct stat own, st;
+    snprintf(path, sizeof(path), "/proc/self/ns/%s", k->file);
+    return !stat(path, &own) && !fstat(fd, &st) && own.st_dev == st.st_dev && own.st_ino == st.st_ino;
+}
+
 struct err *namespaces_open(struct ns_plan *p)
 {
     for (int i = 0; i < p->n_join; i++) {
@@ -81,6 +91,8 @@ struct err *namespaces_open(struct ns_plan *p)
         if (kind != j->kind->flag)
             return err_new(
                 ERR_INVALID, "%s namespace: %s is not a %s namespace", j->kind->name, j->path, j->kind->name);
+        if (is_ours(j->kind, fd))
+            p->ours |= kind;
         j->fd = take_fd(fd);
     }
     return NULL;

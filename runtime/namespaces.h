@@ -23,6 +23,7 @@ struct ns_join {
 struct ns_plan {
     int make;   /* CLONE_NEW* of the new ones */
     int within; /* CLONE_NEW* of all that are listed: what the container does not share with its creator */
+    int ours; /* CLONE_NEW* of those joined by path that are the creator's nevertheless: namespaces_open() */
     struct ns_join join[8];
     int n_join;
 };
@@ -30,7 +31,7 @@ struct ns_plan {
 /* Unknown, doubled or contradicting entries are ERR_INVALID. */
 struct err *namespaces_plan(const struct oci_linux *l, struct ns_plan *ret)
     __attribute__((warn_unused_result));
-/* Opens the paths of what is joined, and checks that each is a namespace of its kind. */
+/* Opens the paths of what is joined, checks that each is a namespace of its kind, and whether it is ours. */
 struct err *namespaces_open(struct ns_plan *p) __attribute__((warn_unused_result));
 /* setns(2) into all of the given flags that are in p->join. */
 struct err *namespaces_join(const struct ns_plan *p, int flags) __attribute__((warn_unused_result));

@@ -8,7 +8,6 @@
 #include <linux/capability.h>
 #include <linux/keyctl.h>
 #include <linux/seccomp.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,72 +45,6 @@ struct err *process_rlimits(const struct process_plan *p, process_warn_fn *warn,
         setrlimit((__rlimit_resource_t)r->resource, &now);
         warn(arg, r->name);
     }
-    return NULL;
-}
-
-static struct err *io_priority(const struct oci_io_priority *io)
-{
-    static const char *const classes[] = {
-        "IOPRIO_CLASS_NONE", "IOPRIO_CLASS_RT", "IOPRIO_CLASS_BE", "IOPRIO_CLASS_IDLE"};
-    for (unsigned i = 0; i < ARRAY_SIZE(classes); i++) {
-        if (strcmp(classes[i], io->class))
-            continue;
-        unsigned value = i << 13 | (unsigned)opt_int_or(io->priority, 0);
-        if (syscall(SYS_ioprio_set, 1 /* process */, 0, value) < 0)
-            return err_sys(errno, "process.ioPriority");
-        return NULL;
-    }
-    return err_new(ERR_INVALID, "process.ioPriority.class: unknown \"%s\"", io->class);
-}
-
-struct sched_attr_v0 {
-    uint32_t size, policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime, deadline, period;
-};
-
-static struct err *scheduler(const struct oci_scheduler *s)
-{
-    static const struct {
-        const char *name;
-        unsigned value;
-    } policies[] = {{"SCHED_OTHER", 0}, {"SCHED_FIFO", 1}, {"SCHED_RR", 2}, {"SCHED_BATCH", 3},
-        {"SCHED_IDLE", 5}, {"SCHED_DEADLINE", 6}},
-      flags[] = {{"SCHED_FLAG_RESET_ON_FORK", 1}, {"SCHED_FLAG_RECLAIM", 2}, {"SCHED_FLAG_DL_OVERRUN", 4},
-          {"SCHED_FLAG_KEEP_POLICY", 8}, {"SCHED_FLAG_KEEP_PARAMS", 16}};
-    struct sched_attr_v0 a = {.size = sizeof(a),
-        .policy = 99,
-        .nice = (int32_t)opt_int_or(s->nice, 0),
-        .priority = (uint32_t)opt_int_or(s->priority, 0),
-        .runtime = (uint64_t)opt_int_or(s->runtime, 0),
-        .deadline = (uint64_t)opt_int_or(s->deadline, 0),
-        .period = (uint64_t)opt_int_or(s->period, 0)};
-    for (size_t i = 0; i < ARRAY_SIZE(policies); i++)
-        if (!strcmp(policies[i].name, s->policy))
-            a.policy = policies[i].value;
-    if (a.policy == 99)
-        return err_new(ERR_INVALID, "process.scheduler.policy: unknown \"%s\"", s->policy);
-    for (size_t i = 0; i < s->flags.n; i++) {
-        uint64_t before = a.flags;
-        for (size_t j = 0; j < ARRAY_SIZE(flags); j++)
-            if (!strcmp(flags[j].name, s->flags.v[i]))
-                a.flags |= flags[j].value;
-        if (a.flags == before)
-            return err_new(ERR_INVALID, "process.scheduler.flags: unknown \"%s\"", s->flags.v[i]);
-    }
-    if (syscall(SYS_sched_setattr, 0, &a, 0) < 0)
-        return err_sys(errno, "process.scheduler");
-    return NULL;
-}
-
-struct err *process_scheduling(const struct process_plan *p)
-{
-    if (p->oci->scheduler)
-        TRY(scheduler(p->oci->scheduler));
-    if (p->oci->io_priority)
-        TRY(io_priority(p->oci->io_priority));
     return NULL;
 }
 

@@ -8,6 +8,7 @@
 
 #include "lib/api/oci.h"
 #include "runtime/caps.h"
+#include "runtime/scheduling.h"
 #include <linux/filter.h>
 #include <sys/resource.h>
 #include <sys/types.h>
@@ -36,6 +37,7 @@ struct process_plan {
     const char *unknown_cap; /* worth a warning */
     struct process_rlimit *rlimits;
     size_t n_rlimits;
+    struct scheduling scheduling; /* scheduling_plan(): what it needs beyond `process` the caller has */
     struct process_filter filter;
     bool terminal, no_new_privs;
 };
@@ -52,7 +54,6 @@ typedef void process_warn_fn(void *arg, const char *text);
 struct err *process_keyring(const char *id, bool keep) __attribute__((warn_unused_result));
 struct err *process_rlimits(const struct process_plan *p, process_warn_fn *warn, void *arg)
     __attribute__((warn_unused_result));
-struct err *process_scheduling(const struct process_plan *p) __attribute__((warn_unused_result));
 void process_home(struct process_plan *p, struct arena *a); /* HOME out of /etc/passwd where it is unset */
 /* Bounding set, groups, ids, capabilities, in the one order that works. Without no_new_privs a filter needs
  * CAP_SYS_ADMIN: it is then kept, permitted but not effective, until the filter is in. */

@@ -99,9 +99,14 @@ struct err *process_plan(struct arena *a, const struct oci_process *o, struct pr
     TRY_WRAP(refuse(o), "process");
     p.caps = caps_plan(o->capabilities, &p.unknown_cap);
     p.rlimits = arena_array(a, o->rlimits.n, sizeof(*p.rlimits));
-    for (; p.n_rlimits < o->rlimits.n; p.n_rlimits++)
-        TRY_WRAP(plan_rlimit(&o->rlimits.v[p.n_rlimits], &p.rlimits[p.n_rlimits]), "process.rlimits[%zu]",
-            p.n_rlimits);
+    for (; p.n_rlimits < o->rlimits.n; p.n_rlimits++) {
+        struct process_rlimit *r = &p.rlimits[p.n_rlimits];
+        TRY_WRAP(plan_rlimit(&o->rlimits.v[p.n_rlimits], r), "process.rlimits[%zu]", p.n_rlimits);
+        for (size_t i = 0; i < p.n_rlimits; i++)
+            if (p.rlimits[i].resource == r->resource)
+                return err_new(
+                    ERR_INVALID, "process.rlimits[%zu]: type: \"%s\" is listed twice", p.n_rlimits, r->name);
+    }
     p.terminal = opt_bool_or(o->terminal, false);
     p.no_new_privs = opt_bool_or(o->no_new_privileges, false);
     *ret = p;

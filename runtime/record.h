@@ -21,6 +21,8 @@ struct record {
     struct opt_int start_time; /* of that process, as in /proc/PID/stat: pids are used again */
     struct str_list namespaces;
     struct oci_process *process; /* what `exec` starts from */
+    struct oci_memory_policy *memory_policy;
+    struct oci_personality *personality;
     struct str_map annotations;
     struct oci_hooks *hooks;
 };

@@ -37,7 +37,9 @@ static int namespace_of(const char *name)
         return CLONE_NEWIPC;
     if (starts(name, "net."))
         return CLONE_NEWNET;
-    if (!strcmp(name, "kernel.domainname") || !strcmp(name, "kernel.hostname"))
+    if (starts(name, "user."))
+        return CLONE_NEWUSER;
+    if (!strcmp(name, "kernel.domainname"))
         return CLONE_NEWUTS;
     return 0;
 }
@@ -53,14 +55,17 @@ static struct err *check_one(const char *name, const char *value, int ns)
     memcpy(dotted, name, n + 1);
     for (char *p = dotted; slashed(name) && *p; p++)
         *p = *p == '/' ? '.' : *p == '.' ? '/' : *p;
+    if (!strcmp(dotted, "kernel.hostname"))
+        return err_new(ERR_INVALID, "is not allowed as it conflicts with the OCI \"hostname\" field");
     int need = namespace_of(dotted);
     if (!need)
         return err_new(ERR_DENIED, "is not in a namespace: it would be the host's");
     if (!(ns & need))
         return err_new(ERR_DENIED, "needs a %s namespace of the container's own",
-            need == CLONE_NEWIPC   ? "ipc"
-            : need == CLONE_NEWNET ? "network"
-                                   : "uts");
+            need == CLONE_NEWIPC    ? "ipc"
+            : need == CLONE_NEWNET  ? "network"
+            : need == CLONE_NEWUSER ? "user"
+                                    : "uts");
     return NULL;
 }
 

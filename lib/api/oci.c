@@ -136,8 +136,19 @@ static FIELDS_DEFINE(time_offset_fields, oci_time_offset, FIELD(oci_time_offset,
 static FIELDS_DEFINE(time_offsets_fields, oci_time_offsets,
     FIELD_OF(oci_time_offsets, monotonic, "monotonic", FIELD_STRUCT, &time_offset_fields),
     FIELD_OF(oci_time_offsets, boottime, "boottime", FIELD_STRUCT, &time_offset_fields));
-static FIELDS_DEFINE(personality_fields, oci_personality, STR_MUST(oci_personality, domain, "domain"),
+FIELDS_DEFINE(oci_personality_fields, oci_personality, STR_MUST(oci_personality, domain, "domain"),
     FIELD(oci_personality, flags, "flags", FIELD_STRS));
+FIELDS_DEFINE(oci_memory_policy_fields, oci_memory_policy, STR_MUST(oci_memory_policy, mode, "mode"),
+    FIELD(oci_memory_policy, nodes, "nodes", FIELD_STR),
+    FIELD(oci_memory_policy, flags, "flags", FIELD_STRS));
+FIELDS_DEFINE(oci_intel_rdt_fields, oci_intel_rdt, FIELD(oci_intel_rdt, clos_id, "closID", FIELD_STR),
+    FIELD(oci_intel_rdt, l3_cache_schema, "l3CacheSchema", FIELD_STR),
+    FIELD(oci_intel_rdt, mem_bw_schema, "memBwSchema", FIELD_STR),
+    FIELD(oci_intel_rdt, schemata, "schemata", FIELD_STRS),
+    FIELD(oci_intel_rdt, enable_monitoring, "enableMonitoring", FIELD_BOOL),
+    FIELD(oci_intel_rdt, enable_cmt, "enableCMT", FIELD_BOOL),
+    FIELD(oci_intel_rdt, enable_mbm, "enableMBM", FIELD_BOOL));
+FIELDS_DEFINE(oci_net_device_fields, oci_net_device, FIELD(oci_net_device, name, "name", FIELD_STR));
 FIELDS_DEFINE(oci_linux_fields, oci_linux,
     FIELD_OF(oci_linux, uid_mappings, "uidMappings", FIELD_STRUCTS, &id_map_fields),
     FIELD_OF(oci_linux, gid_mappings, "gidMappings", FIELD_STRUCTS, &id_map_fields),
@@ -151,11 +162,11 @@ FIELDS_DEFINE(oci_linux_fields, oci_linux,
     FIELD(oci_linux, masked_paths, "maskedPaths", FIELD_STRS),
     FIELD(oci_linux, readonly_paths, "readonlyPaths", FIELD_STRS),
     FIELD(oci_linux, mount_label, "mountLabel", FIELD_STR),
-    FIELD_OF(oci_linux, personality, "personality", FIELD_STRUCT, &personality_fields),
+    FIELD_OF(oci_linux, personality, "personality", FIELD_STRUCT, &oci_personality_fields),
     FIELD_OF(oci_linux, time_offsets, "timeOffsets", FIELD_STRUCT, &time_offsets_fields),
-    FIELD(oci_linux, intel_rdt, "intelRdt", FIELD_JSON),
-    FIELD(oci_linux, net_devices, "netDevices", FIELD_JSON),
-    FIELD(oci_linux, memory_policy, "memoryPolicy", FIELD_JSON));
+    FIELD_OF(oci_linux, memory_policy, "memoryPolicy", FIELD_STRUCT, &oci_memory_policy_fields),
+    FIELD_OF(oci_linux, intel_rdt, "intelRdt", FIELD_STRUCT, &oci_intel_rdt_fields),
+    FIELD(oci_linux, net_devices, "netDevices", FIELD_JSON));
 
 FIELDS_DEFINE(oci_config_fields, oci_config, STR_MUST(oci_config, oci_version, "ociVersion"),
     FIELD_OF(oci_config, process, "process", FIELD_STRUCT, &oci_process_fields),

@@ -165,6 +165,19 @@ struct oci_personality {
     const char *domain; /* "LINUX", "LINUX32" */
     struct str_list flags;
 };
+struct oci_memory_policy {
+    const char *mode;      /* "MPOL_BIND" */
+    const char *nodes;     /* "0-3,7" */
+    struct str_list flags; /* "MPOL_F_STATIC_NODES" */
+};
+struct oci_intel_rdt {
+    const char *clos_id, *l3_cache_schema, *mem_bw_schema;
+    struct str_list schemata;
+    struct opt_bool enable_monitoring, enable_cmt, enable_mbm; /* the last two: before 1.3 */
+};
+struct oci_net_device { /* a value of linux.netDevices, whose key is the interface's name on the host */
+    const char *name;   /* inside; NULL: as on the host */
+};
 struct oci_linux {
     FIELD_LIST(struct oci_id_map) uid_mappings, gid_mappings;
     struct str_map sysctl; /* "net.ipv4.ip_forward" -> "1" */
@@ -178,7 +191,9 @@ struct oci_linux {
     const char *mount_label;
     struct oci_personality *personality;
     struct oci_time_offsets *time_offsets;
-    const struct json *intel_rdt, *net_devices, *memory_policy; /* absent here: refused by the runtime */
+    struct oci_memory_policy *memory_policy;
+    struct oci_intel_rdt *intel_rdt;
+    const struct json *net_devices; /* object of oci_net_device_fields */
 };
 
 struct oci_config {
@@ -192,7 +207,8 @@ struct oci_config {
 };
 
 extern const struct fields oci_config_fields, oci_process_fields, oci_resources_fields, oci_linux_fields,
-    oci_hooks_fields;
+    oci_hooks_fields, oci_personality_fields, oci_memory_policy_fields, oci_intel_rdt_fields,
+    oci_net_device_fields;
 
 /* --- linux.seccomp -------------------------------------------------------------------------------------- */
 
