@@ -4,6 +4,7 @@
  */
 #include "lib/err.h"
 #include "lib/mem.h"
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,15 +81,24 @@ struct err *err_new(enum err_kind kind, const char *fmt, ...)
     return make(kind, 0, text);
 }
 
+/* libc's text as part of a sentence, and as Go programs have it: "no such file or directory". */
+static char *sys_message(const char *what, int errnum)
+{
+    char space[128];
+    char *text = mem_printf("%s: %s", what, strerror_r(errnum, space, sizeof(space)));
+    char *first = text + strlen(what) + 2;
+    if (isupper((unsigned char)first[0]) && !isupper((unsigned char)first[1]))
+        *first = (char)tolower((unsigned char)*first);
+    return text;
+}
+
 struct err *err_sys(int errnum, const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
     auto_free char *what = print(fmt, ap);
     va_end(ap);
-    char space[128];
-    return make(
-        kind_of(errnum), errnum, mem_printf("%s: %s", what, strerror_r(errnum, space, sizeof(space))));
+    return make(kind_of(errnum), errnum, sys_message(what, errnum));
 }
 
 struct err *err_wrap(struct err *e, const char *fmt, ...)

@@ -34,9 +34,10 @@ struct err;
 /* A new error. The text is one clause without a capital or a full stop. Never returns NULL. */
 struct err *err_new(enum err_kind kind, const char *fmt, ...) ERR_PRINTF(2, 3);
 
-/* A failed system call: `fmt` says what was tried ("open /x"); strerror(errnum) is appended. The kind
- * is derived from errnum (ENOENT: NOT_FOUND, EEXIST: EXISTS, EACCES and EPERM: DENIED, ENOSPC, EDQUOT,
- * EMFILE and ENFILE: LIMIT, ETIMEDOUT: TIMEOUT, ENOSYS and EOPNOTSUPP: UNSUPPORTED, else SYSTEM). */
+/* A failed system call: `fmt` says what was tried ("open /x"); strerror(errnum), its first letter small, is
+ * appended. The kind is derived from errnum (ENOENT: NOT_FOUND, EEXIST: EXISTS, EACCES and EPERM: DENIED,
+ * ENOSPC, EDQUOT, EMFILE and ENFILE: LIMIT, ETIMEDOUT: TIMEOUT, ENOSYS and EOPNOTSUPP: UNSUPPORTED, else
+ * SYSTEM). */
 struct err *err_sys(int errnum, const char *fmt, ...) ERR_PRINTF(2, 3);
 
 /* Adds one link of context in front: "fmt: e". Takes e, returns it; NULL stays NULL, so

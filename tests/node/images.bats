@@ -242,7 +242,7 @@ same_as_umoci() { # NAME
     [ "$status" = 1 ] || { umounted; false; }
     used=$(df --output=used "$ROOT" | tail -1)
     umounted
-    [[ $output == *'"kind":"limit"'*"No space left"* ]]
+    [[ $output == *'"kind":"limit"'*"no space left"* ]]
     [ "$used" -lt 100 ]
 }
 
@@ -252,7 +252,7 @@ same_as_umoci() { # NAME
     image "$T/image.tar" big:1 "$(layer f:a:644:1)"
     run images load "$T/image.tar"
     umount "$ROOT"
-    [ "$status" = 1 ] && [[ $output == *"$ROOT"*"Read-only"* ]]
+    [ "$status" = 1 ] && [[ $output == *"$ROOT"*"read-only"* ]]
 }
 
 @test "a blob or layer damaged on disk is found, and a new load repairs the image" {

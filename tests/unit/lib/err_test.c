@@ -42,7 +42,7 @@ static void kind_follows_errno(void **state)
 static void sys_appends_the_reason(void **state)
 {
     (void)state;
-    assert_error(err_sys(ENOENT, "open %s", "/x"), ERR_NOT_FOUND, "open /x: No such file or directory");
+    assert_error(err_sys(ENOENT, "open %s", "/x"), ERR_NOT_FOUND, "open /x: no such file or directory");
 }
 
 static void wrap_puts_links_in_front(void **state)
@@ -52,7 +52,7 @@ static void wrap_puts_links_in_front(void **state)
     e = err_wrap(e, "mount %s", "/data");
     e = err_wrap(e, "container %s", "app");
     assert_int_equal(err_errno(e), ENOENT);
-    assert_error(e, ERR_NOT_FOUND, "container app: mount /data: open data/x: No such file or directory");
+    assert_error(e, ERR_NOT_FOUND, "container app: mount /data: open data/x: no such file or directory");
     assert_null(err_wrap(NULL, "nothing"));
 }
 

@@ -83,7 +83,7 @@ static void reads_no_special_files(void **state)
         file_read(AT_FDCWD, "/dev/zero", 10, &text, NULL), ERR_INVALID, "read /dev/zero: not a regular file");
     assert_error(file_read(p->fd, ".", 10, &text, NULL), ERR_INVALID, "read .: not a regular file");
     assert_error(
-        file_read(p->fd, "none", 10, &text, NULL), ERR_NOT_FOUND, "open none: No such file or directory");
+        file_read(p->fd, "none", 10, &text, NULL), ERR_NOT_FOUND, "open none: no such file or directory");
 }
 
 static void writes_whole(void **state)
@@ -140,7 +140,7 @@ static void writers_do_not_mix(void **state)
 static void put_never_creates(void **state)
 {
     struct place *p = *state;
-    assert_error(file_put(p->fd, "none", "1"), ERR_NOT_FOUND, "open none: No such file or directory");
+    assert_error(file_put(p->fd, "none", "1"), ERR_NOT_FOUND, "open none: no such file or directory");
     put(p, "f", "...");
     assert_ok(file_put(p->fd, "f", "12"));
     auto_free char *text = NULL;
@@ -160,7 +160,7 @@ static void makes_folders(void **state)
     assert_ok(file_mkdirs(AT_FDCWD, absolute, 0700, NULL));
     assert_true(file_exists(p->fd, "x/y"));
     put(p, "file", "");
-    assert_error(file_mkdirs(p->fd, "file/a", 0755, NULL), ERR_SYSTEM, "mkdir file/a: Not a directory");
+    assert_error(file_mkdirs(p->fd, "file/a", 0755, NULL), ERR_SYSTEM, "mkdir file/a: not a directory");
 }
 
 static void removes_trees(void **state)

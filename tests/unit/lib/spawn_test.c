@@ -65,10 +65,10 @@ static void tells_what_could_not_be_started(void **state)
     const char *const none[] = {"/no/such/program", NULL};
     struct spawn_opts o = shell(none);
     struct spawn_result r;
-    assert_error(spawn_run(&o, &r), ERR_NOT_FOUND, "run /no/such/program: No such file or directory");
+    assert_error(spawn_run(&o, &r), ERR_NOT_FOUND, "run /no/such/program: no such file or directory");
     const char *const folder[] = {"/tmp", NULL};
     o.argv = folder;
-    assert_error(spawn_run(&o, &r), ERR_DENIED, "run /tmp: Permission denied");
+    assert_error(spawn_run(&o, &r), ERR_DENIED, "run /tmp: permission denied");
     o.argv = SH("true");
     o.cwd = "/no/such/folder";
     assert_error(spawn_run(&o, &r), ERR_NOT_FOUND, NULL);
@@ -227,7 +227,7 @@ static void daemon_is_init_s(void **state)
     close(ready[0]);
     close(errors[0]);
     assert_error(spawn_daemon((const char *const[]){"/no/such", NULL}, NULL, -1, -1, &pid), ERR_NOT_FOUND,
-        "run /no/such: No such file or directory");
+        "run /no/such: no such file or directory");
 }
 
 /* --- in a loop --- */

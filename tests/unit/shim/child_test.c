@@ -117,7 +117,7 @@ static void what_cannot_be_run(void **state)
     struct child_spec spec = {.argv = argv, .in = -1, .out = -1, .err = -1, .deadline_ms = 1000};
     struct child *ch;
     struct err *e = child_spawn(&children, &spec, on_done, NULL, &ch);
-    test_error(e, ERR_NOT_FOUND, "run /nowhere/at/all: No such file or directory", __FILE__, __LINE__);
+    test_error(e, ERR_NOT_FOUND, "run /nowhere/at/all: no such file or directory", __FILE__, __LINE__);
 }
 
 static void a_deadline_kills_the_whole_group(void **state)
