@@ -2,6 +2,7 @@
 #include "runtime/console.h"
 #include "lib/file.h"
 #include "lib/mem.h"
+#include "runtime/handover.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -9,41 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/un.h>
 #include <unistd.h>
-
-struct err *console_connect(const char *path, int *ret_fd)
-{
-    struct sockaddr_un sa = {.sun_family = AF_UNIX};
-    auto_close fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return err_sys(errno, "socket");
-    auto_close at = open(path, O_PATH | O_CLOEXEC);
-    if (at < 0)
-        return err_sys(errno, "--console-socket: %s", path);
-    auto_free char *link = mem_printf("/proc/self/fd/%d", at); /* a path of any length */
-    memcpy(sa.sun_path, link, strlen(link) + 1);
-    if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-        return err_sys(errno, "--console-socket: connect to %s", path);
-    *ret_fd = take_fd(fd);
-    return NULL;
-}
-
-static struct err *send_master(int sock, int master)
-{
-    union {
-        struct cmsghdr h;
-        char space[CMSG_SPACE(sizeof(int))];
-    } control = {.h = {.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS}};
-    memcpy(CMSG_DATA(&control.h), &master, sizeof(int));
-    char name[] = "/dev/ptmx"; /* what runc calls it */
-    struct iovec iov = {name, sizeof(name) - 1};
-    struct msghdr msg = {
-        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
-    if (sendmsg(sock, &msg, MSG_NOSIGNAL) < 0)
-        return err_sys(errno, "send the terminal");
-    return NULL;
-}
 
 static struct err *open_master(int root, int *ret_fd)
 {
@@ -75,7 +42,7 @@ struct err *console_make(int root, int sock, const struct process_plan *p, int *
     }
     if (p->uid && fchown(slave, p->uid, (gid_t)-1) < 0)
         return err_sys(errno, "chown the terminal");
-    TRY(send_master(sock, master));
+    TRY(handover_send(sock, "/dev/ptmx", master)); /* what runc calls it */
     if (ioctl(slave, TIOCSCTTY, 0) < 0)
         return err_sys(errno, "take the terminal");
     for (int i = 0; i < 3; i++)

@@ -5,8 +5,6 @@
 #include "lib/api/oci.h"
 #include "runtime/process.h"
 
-/* Connects to --console-socket. */
-struct err *console_connect(const char *path, int *ret_fd) __attribute__((warn_unused_result));
 /* Inside: opens dev/pts/ptmx below root, sizes it, sends the master over sock, makes the slave the
  * controlling terminal and stdio. *ret_slave stays open for devices_console(). */
 struct err *console_make(int root, int sock, const struct process_plan *p, int *ret_slave)

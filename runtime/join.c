@@ -13,6 +13,7 @@
 #include "runtime/clone.h"
 #include "runtime/console.h"
 #include "runtime/descriptors.h"
+#include "runtime/handover.h"
 #include "runtime/namespaces.h"
 #include "runtime/oom_score.h"
 #include "runtime/report.h"
@@ -124,6 +125,9 @@ static struct err *helper_steps(struct way *w)
     if (flags && setns(w->j->init, flags) < 0)
         return err_sys(errno, "join the namespaces of the container");
     pid_t pid = clone_raw(CLONE_PARENT, w->cgroup, NULL);
+    if (pid < 0 && errno == EBUSY &&
+        w->cgroup >= 0) /* it hands controllers down: only cgroups below it hold processes */
+        return err_sys(errno, "adding pid %d to cgroups", (int)getpid());
     if (pid < 0)
         return err_sys(errno, "clone into the container");
     if (pid == 0)
@@ -173,9 +177,10 @@ static struct err *open_cgroups(struct way *w, struct cgroups *c)
     const char *path = w->j->record->cgroup;
     TRY(cgroups_open(c));
     cgroups_lookup(c, path);
+    TRY(subcgroups_lookup(c, &w->j->cgroups));
     struct cgroups_hierarchy *h = cgroups_unified(c);
     w->cgroup = h ? h->dir : -1;
-    int deeper = c->pure_v2 ? cgroup_of_init(w->j->record, h) : -1;
+    int deeper = c->pure_v2 && !w->j->cgroups.n ? cgroup_of_init(w->j->record, h) : -1;
     if (deeper >= 0)
         w->cgroup = deeper;
     return cgroups_tasks(c, w->tasks, &w->n_tasks);
@@ -201,6 +206,8 @@ static struct err *start(struct way *w)
     close(take_fd(w->sync[1]));
     j->pidfd = (int)syscall(SYS_pidfd_open, j->pid, 0);
     struct err *e = oom_score_set(j->pid, j->process.oci->oom_score_adj);
+    if (!e)
+        e = handover_pidfd(j->pidfd_socket, "setns", j->pidfd);
     if (!e)
         e = sync_send(w->sync[0], SYNC_GO, NULL, NULL, 0);
     seal_release();

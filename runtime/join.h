@@ -5,6 +5,7 @@
 #include "runtime/cgroups.h"
 #include "runtime/process.h"
 #include "runtime/record.h"
+#include "runtime/subcgroups.h"
 
 struct join {
     struct arena *arena;
@@ -15,6 +16,8 @@ struct join {
     int console;                           /* socket for the terminal's master; -1 */
     int preserve;
     bool no_new_keyring;
+    struct subcgroup_list cgroups; /* below the container's; n 0: there */
+    const char *pidfd_socket;      /* gets a pidfd of the process before it starts; NULL */
 
     /* out */
     pid_t pid;

@@ -9,8 +9,8 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "runtime/clone.h"
-#include "runtime/console.h"
 #include "runtime/filter.h"
+#include "runtime/handover.h"
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
 #include "runtime/oom_score.h"
@@ -71,7 +71,7 @@ static struct err *prepare_console(struct launch *l)
 {
     struct container *c = &l->c;
     if (c->opts->console_socket)
-        return console_connect(c->opts->console_socket, &c->console);
+        return handover_connect("--console-socket", c->opts->console_socket, &c->console);
     if (!c->foreground_tty)
         return NULL;
     int pair[2];

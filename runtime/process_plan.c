@@ -61,6 +61,17 @@ static struct err *plan_user(struct arena *a, const struct oci_user *u, struct p
     return NULL;
 }
 
+/* Of doubles the last counts, and alone: programs differ in which of two they take. */
+static void add_env(struct process_plan *p, const char *pair)
+{
+    size_t len = (size_t)(strchr(pair, '=') - pair) + 1;
+    size_t i = 0;
+    while (i < p->n_env && strncmp(p->envp[i], pair, len))
+        i++;
+    p->envp[i] = pair;
+    p->n_env += i == p->n_env;
+}
+
 static struct err *plan_strings(struct arena *a, const struct oci_process *o, struct process_plan *p)
 {
     if (!o->args.n)
@@ -74,7 +85,7 @@ static struct err *plan_strings(struct arena *a, const struct oci_process *o, st
     for (size_t i = 0; i < o->env.n; i++) {
         if (!strchr(o->env.v[i], '='))
             return err_new(ERR_INVALID, "env[%zu]: \"%s\": must be NAME=VALUE", i, o->env.v[i]);
-        p->envp[p->n_env++] = o->env.v[i];
+        add_env(p, o->env.v[i]);
     }
     return NULL;
 }

@@ -41,6 +41,19 @@ R() {
     "$WHERRY_BIN/wherry-runtime" --root "$T/root" "$@"
 }
 
+# same_as_runc SCRIPT: what the script prints, and its status, are the same with Debian's runc in R's place. It runs in
+# a function: "$1" is a name for its container, whose bundle is $T/$1.
+same_as_runc() {
+    local ours theirs
+    eval "script() { $1
+    }"
+    ours=$(script c 2>&1; echo "status $?")
+    R() { runc --root "$T/runc" "$@"; }
+    theirs=$(script p 2>&1; echo "status $?")
+    R() { "$WHERRY_BIN/wherry-runtime" --root "$T/root" "$@"; }
+    [ "$ours" = "$theirs" ] || { diff <(echo "$ours") <(echo "$theirs") | sed 's/^</ours: /; s/^>/runc: /'; return 1; }
+}
+
 # The container's own folder and all below; not the common one above it, which stays.
 cgroups_left() {
     find /sys/fs/cgroup -mindepth 2 -type d -path "*/$CG/*" 2>/dev/null

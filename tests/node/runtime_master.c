@@ -1,6 +1,7 @@
 /*
  * The other end of --console-socket: listens on a unix socket, takes one terminal, types what it is told,
- * prints what comes until the other side is closed.
+ * prints what comes until the other side is closed. And of --pidfd-socket: prints the text that came with the
+ * pidfd, and whose it is.
  *
  *     master SOCKET [TEXT]        prints "ready" on stderr once it listens
  */
@@ -11,6 +12,19 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+static int pid_of(int pidfd)
+{
+    char path[40], line[100];
+    int pid = 0;
+    snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", pidfd);
+    FILE *f = fopen(path, "r");
+    while (f && fgets(line, sizeof(line), f) && sscanf(line, "Pid: %d", &pid) != 1)
+        ;
+    if (f)
+        fclose(f);
+    return pid;
+}
 
 int main(int argc, char **argv)
 {
@@ -30,9 +44,12 @@ int main(int argc, char **argv)
     struct iovec iov = {text, sizeof(text)};
     struct msghdr msg = {
         .msg_iov = &iov, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof(control)};
-    if (recvmsg(conn, &msg, 0) <= 0 || !CMSG_FIRSTHDR(&msg))
+    ssize_t len = recvmsg(conn, &msg, 0);
+    if (len <= 0 || !CMSG_FIRSTHDR(&msg))
         return 1;
     memcpy(&master, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
+    if (pid_of(master))
+        return printf("%.*s %d\n", (int)len, text, pid_of(master)) < 0;
     if (argc > 2 && write(master, argv[2], strlen(argv[2])) < 0)
         return 1;
     for (;;) {
