@@ -1,6 +1,8 @@
-/* See filter.h: profile to program. The cache is in filter_cache.c. */
+/* See filter.h: profile to program. The cache is in filter_cache.c, what stands before the program in
+ * filter_newer.c. */
 #include "runtime/filter.h"
 #include "lib/mem.h"
+#include "runtime/filter_newer.h"
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -8,7 +10,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PROGRAM_MAX (32768 * sizeof(struct sock_filter))
+#define RULES_FOR_TREE 32
+#ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+#define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
+#endif
 
 struct name_value {
     const char *name;
@@ -24,6 +29,7 @@ static const struct name_value actions[] = {
     {"SCMP_ACT_TRACE", SCMP_ACT_TRACE(0)},
     {"SCMP_ACT_ALLOW", SCMP_ACT_ALLOW},
     {"SCMP_ACT_LOG", SCMP_ACT_LOG},
+    {"SCMP_ACT_NOTIFY", SCMP_ACT_NOTIFY},
 };
 static const struct name_value operators[] = {
     {"SCMP_CMP_NE", SCMP_CMP_NE},
@@ -46,17 +52,26 @@ static const struct name_value archs[] = {
     {"SCMP_ARCH_MIPSEL", SCMP_ARCH_MIPSEL},
     {"SCMP_ARCH_MIPSEL64", SCMP_ARCH_MIPSEL64},
     {"SCMP_ARCH_MIPSEL64N32", SCMP_ARCH_MIPSEL64N32},
+    {"SCMP_ARCH_PARISC", SCMP_ARCH_PARISC},
+    {"SCMP_ARCH_PARISC64", SCMP_ARCH_PARISC64},
     {"SCMP_ARCH_PPC", SCMP_ARCH_PPC},
     {"SCMP_ARCH_PPC64", SCMP_ARCH_PPC64},
     {"SCMP_ARCH_PPC64LE", SCMP_ARCH_PPC64LE},
     {"SCMP_ARCH_RISCV64", SCMP_ARCH_RISCV64},
     {"SCMP_ARCH_S390", SCMP_ARCH_S390},
     {"SCMP_ARCH_S390X", SCMP_ARCH_S390X},
+#ifdef SCMP_ARCH_LOONGARCH64 /* from libseccomp 2.6 on */
+    {"SCMP_ARCH_LOONGARCH64", SCMP_ARCH_LOONGARCH64},
+    {"SCMP_ARCH_M68K", SCMP_ARCH_M68K},
+    {"SCMP_ARCH_SH", SCMP_ARCH_SH},
+    {"SCMP_ARCH_SHEB", SCMP_ARCH_SHEB},
+#endif
 };
 static const struct name_value flags[] = {
     {"SECCOMP_FILTER_FLAG_TSYNC", SECCOMP_FILTER_FLAG_TSYNC},
     {"SECCOMP_FILTER_FLAG_LOG", SECCOMP_FILTER_FLAG_LOG},
     {"SECCOMP_FILTER_FLAG_SPEC_ALLOW", SECCOMP_FILTER_FLAG_SPEC_ALLOW},
+    {"SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV", SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV},
 };
 
 #define NAME_AT(table, i) ((i) < ARRAY_SIZE(table) ? (table)[i].name : NULL)
@@ -89,8 +104,6 @@ static const struct name_value *find(const struct name_value *t, size_t n, const
 static struct err *action_of(const char *name, struct opt_int errno_ret, int64_t fallback, uint32_t *ret)
 {
     const struct name_value *v = FIND(actions, name);
-    if (!v && !strcmp(name, "SCMP_ACT_NOTIFY"))
-        return err_new(ERR_UNSUPPORTED, "SCMP_ACT_NOTIFY is not supported");
     if (!v)
         return err_new(ERR_INVALID, "unknown action \"%s\"", name);
     *ret = v->value;
@@ -137,6 +150,16 @@ static struct err *add_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const 
     return rc < 0 && rc != -EDOM && rc != -EEXIST ? err_sys(-rc, "rule for %s", name) : NULL;
 }
 
+/* After the filter is in, the process tells the number of the listener by write(2) and hears by read(2) that
+ * it was taken (listener.c). A write that waits for the listener would wait for ever. */
+static struct err *check_notify(const struct oci_seccomp_rule *r)
+{
+    for (size_t i = 0; i < r->names.n; i++)
+        if (!strcmp(r->names.v[i], "write"))
+            return err_new(ERR_INVALID, "SCMP_ACT_NOTIFY cannot be used for the write syscall");
+    return NULL;
+}
+
 static struct err *add_rules(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t standard)
 {
     for (size_t i = 0; i < s->syscalls.n; i++) {
@@ -148,6 +171,8 @@ static struct err *add_rules(scmp_filter_ctx ctx, const struct oci_seccomp *s, u
             return err_new(ERR_LIMIT, "syscalls[%zu].args: more than %zu", i, ARRAY_SIZE(args));
         TRY_WRAP(action_of(r->action, r->errno_ret, EPERM, &action), "syscalls[%zu]", i);
         TRY_WRAP(plan_args(r, args, &repeated), "syscalls[%zu]", i);
+        if (action == SCMP_ACT_NOTIFY)
+            TRY_WRAP(check_notify(r), "syscalls[%zu]", i);
         if (action == standard)
             continue;
         for (size_t j = 0; j < r->names.n; j++) {
@@ -167,13 +192,17 @@ static struct err *add_archs(scmp_filter_ctx ctx, const struct oci_seccomp *s)
         if (!v)
             return err_new(ERR_INVALID, "architectures[%zu]: unknown \"%s\"", i, s->architectures.v[i]);
         int rc = seccomp_arch_add(ctx, v->value);
+        if (rc == -EDOM)
+            return err_new(ERR_INVALID, "architectures[%zu]: %s: not of this host's byte order", i, v->name);
         if (rc < 0 && rc != -EEXIST)
             return err_sys(-rc, "architectures[%zu]", i);
     }
     return NULL;
 }
 
-static struct err *export(scmp_filter_ctx ctx, struct arena *a, struct process_filter *ret)
+/* The program that libseccomp made, behind the one that knows what is newer. */
+static struct err *export(
+    scmp_filter_ctx ctx, struct arena *a, const struct filter_newer *newer, struct process_filter *f)
 {
     auto_close fd = memfd_create("seccomp", MFD_CLOEXEC);
     if (fd < 0)
@@ -182,12 +211,15 @@ static struct err *export(scmp_filter_ctx ctx, struct arena *a, struct process_f
     if (rc < 0)
         return err_sys(-rc, "export the filter");
     off_t size = lseek(fd, 0, SEEK_END);
-    if (size <= 0 || (size_t)size > PROGRAM_MAX)
-        return err_new(ERR_LIMIT, "the filter has %lld bytes", (long long)size);
-    ret->v = arena_alloc(a, (size_t)size);
-    if (pread(fd, ret->v, (size_t)size, 0) != size)
+    size_t n = newer->n + (size_t)size / sizeof(*f->v);
+    if (size <= 0 || n > BPF_MAXINSNS)
+        return err_new(ERR_LIMIT, "the filter has %zu instructions, %d at the most", n, BPF_MAXINSNS);
+    f->v = arena_array(a, n, sizeof(*f->v));
+    f->n = (unsigned short)n;
+    for (size_t i = 0; i < newer->n; i++)
+        f->v[i] = newer->v[i];
+    if (pread(fd, f->v + newer->n, (size_t)size, 0) != size)
         return err_sys(errno, "read the filter");
-    ret->n = (unsigned short)((size_t)size / sizeof(struct sock_filter));
     return NULL;
 }
 
@@ -195,29 +227,68 @@ static struct err *compile(scmp_filter_ctx ctx, const struct oci_seccomp *s, uin
 {
     TRY(add_archs(ctx, s));
     seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
-    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2); /* a binary tree; older libraries: as it was */
+    if (s->syscalls.n > RULES_FOR_TREE) /* a binary tree, which older libraries make wrongly of few rules */
+        seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     return add_rules(ctx, s, standard);
+}
+
+static struct err *plan_flags(const struct oci_seccomp *s, unsigned *ret)
+{
+    unsigned all = 0;
+    for (size_t i = 0; i < s->syscalls.n; i++)
+        if (!strcmp(s->syscalls.v[i].action, "SCMP_ACT_NOTIFY"))
+            all |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    for (size_t i = 0; i < s->flags.n; i++) {
+        const struct name_value *v = FIND(flags, s->flags.v[i]);
+        if (!v)
+            return err_new(ERR_INVALID, "flags[%zu]: unknown \"%s\"", i, s->flags.v[i]);
+        if (v->value == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV && !(all & SECCOMP_FILTER_FLAG_NEW_LISTENER))
+            return err_new(ERR_INVALID, "flags[%zu]: %s: nothing is notified", i, v->name);
+        all |= v->value & ~(unsigned)SECCOMP_FILTER_FLAG_TSYNC; /* there is one thread */
+    }
+    bool listener = s->listener_path && *s->listener_path;
+    if (all & SECCOMP_FILTER_FLAG_NEW_LISTENER && !listener)
+        return err_new(ERR_INVALID, "listenerPath: absent, and SCMP_ACT_NOTIFY is used");
+    if (s->listener_metadata && *s->listener_metadata && !listener)
+        return err_new(ERR_INVALID, "listenerMetadata: must not be set without listenerPath");
+    *ret = all;
+    return NULL;
+}
+
+/* The numbers of the profile's architectures, the native one first, for filter_newer(). */
+static void newer_than_profile(
+    struct arena *a, const struct oci_seccomp *s, uint32_t standard, struct filter_newer *ret)
+{
+    uint32_t *v = arena_array(a, s->architectures.n + 1, sizeof(*v));
+    size_t n = 0;
+    *ret = (struct filter_newer){0};
+    /* whoever allows what he does not name, or has it traced, means what is newer, too */
+    if (standard == SCMP_ACT_ALLOW || standard == SCMP_ACT_LOG ||
+        (standard & 0xffff0000U) == SCMP_ACT_TRACE(0))
+        return;
+    v[n++] = seccomp_arch_native();
+    for (size_t i = 0; i < s->architectures.n; i++)
+        v[n++] = FIND(archs, s->architectures.v[i])->value;
+    filter_newer(a, s, v, n, ret);
 }
 
 struct err *filter_compile(struct arena *a, const struct oci_seccomp *s, struct process_filter *ret)
 {
     struct process_filter f = {0};
+    struct filter_newer newer;
     uint32_t standard;
     TRY_WRAP(action_of(s->default_action, s->default_errno_ret, EPERM, &standard), "defaultAction");
-    if (s->listener_path && *s->listener_path)
-        return err_new(ERR_UNSUPPORTED, "listenerPath: notification is not supported");
-    for (size_t i = 0; i < s->flags.n; i++) {
-        const struct name_value *v = FIND(flags, s->flags.v[i]);
-        if (!v)
-            return err_new(ERR_INVALID, "flags[%zu]: unknown \"%s\"", i, s->flags.v[i]);
-        f.flags |= v->value & ~(unsigned)SECCOMP_FILTER_FLAG_TSYNC; /* there is one thread */
-    }
+    if (standard == SCMP_ACT_NOTIFY)
+        return err_new(ERR_INVALID, "defaultAction: SCMP_ACT_NOTIFY cannot be used as default action");
+    TRY(plan_flags(s, &f.flags));
     scmp_filter_ctx ctx = seccomp_init(standard);
     if (!ctx)
         return err_new(ERR_SYSTEM, "libseccomp refused the default action");
     struct err *e = compile(ctx, s, standard);
-    if (!e)
-        e = export(ctx, a, &f);
+    if (!e) {
+        newer_than_profile(a, s, standard, &newer);
+        e = export(ctx, a, &newer, &f);
+    }
     seccomp_release(ctx);
     if (!e)
         *ret = f;

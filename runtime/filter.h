@@ -8,6 +8,7 @@
 
 #include "lib/api/oci.h"
 #include "runtime/process.h"
+#include <linux/seccomp.h>
 
 /* Compiles. Pure (libseccomp needs no kernel for it). */
 struct err *filter_compile(struct arena *a, const struct oci_seccomp *s, struct process_filter *ret)
@@ -16,6 +17,11 @@ struct err *filter_compile(struct arena *a, const struct oci_seccomp *s, struct 
  */
 struct err *filter_get(int root, struct arena *a, const struct json *profile, struct process_filter *ret)
     __attribute__((warn_unused_result));
+/* The filter gives a listener to whoever installs it. */
+static inline bool filter_notifies(const struct process_filter *f)
+{
+    return f->flags & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+}
 /* For `features`: the i-th name, NULL after the last. */
 const char *filter_action_name(size_t i);
 const char *filter_operator_name(size_t i);

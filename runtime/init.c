@@ -299,7 +299,7 @@ static struct err *run_program(struct init *in)
 {
     if (in->c->config->hooks)
         TRY(inner_hooks(in, "startContainer", &in->c->config->hooks->start_container, "created"));
-    TRY(process_install_filter(&in->c->process));
+    TRY(process_install_filter(&in->c->process, in->sync));
     return err_wrap(process_exec(&in->c->process, in->path), "unable to start container process");
 }
 

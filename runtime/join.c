@@ -14,9 +14,9 @@
 #include "runtime/console.h"
 #include "runtime/descriptors.h"
 #include "runtime/handover.h"
+#include "runtime/listener.h"
 #include "runtime/namespaces.h"
 #include "runtime/oom_score.h"
-#include "runtime/report.h"
 #include "runtime/seal.h"
 #include "runtime/sync.h"
 #include <errno.h>
@@ -101,7 +101,7 @@ static struct err *steps(struct way *w)
     TRY(process_chdir(p));
     TRY(process_find(p, w->j->arena, &path));
     TRY(sync_expect(w->sync[1], SYNC_GO, &m));
-    TRY(process_install_filter(p));
+    TRY(process_install_filter(p, w->sync[1]));
     return process_exec(p, path);
 }
 
@@ -186,17 +186,11 @@ static struct err *open_cgroups(struct way *w, struct cgroups *c)
     return cgroups_tasks(c, w->tasks, &w->n_tasks);
 }
 
-static struct err *hear(struct way *w)
+static struct err *await_exec(struct way *w)
 {
-    for (struct sync_message m;;) {
-        int end;
-        TRY(sync_recv(w->sync[0], &m, &end));
-        if (end)
-            return NULL; /* closed by the exec */
-        if (m.kind != SYNC_WARN)
-            return err_new(ERR_BUG, "the process said '%c'", m.kind);
-        report_warning("%s", m.text);
-    }
+    const struct join *j = w->j;
+    struct listener_peer p = {j->record, RECORD_RUNNING, j->pid, j->pidfd, w->sync[0]};
+    return listener_await_exec(&p);
 }
 
 static struct err *start(struct way *w)
@@ -216,7 +210,7 @@ static struct err *start(struct way *w)
         e = NULL;
     }
     if (!e)
-        e = hear(w);
+        e = await_exec(w);
     if (e) {
         kill(j->pid, SIGKILL);
         waitpid(j->pid, NULL, 0);

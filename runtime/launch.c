@@ -13,6 +13,7 @@
 #include "runtime/handover.h"
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
+#include "runtime/listener.h"
 #include "runtime/oom_score.h"
 #include "runtime/report.h"
 #include "runtime/rootfs.h"
@@ -82,13 +83,26 @@ static struct err *prepare_console(struct launch *l)
     return NULL;
 }
 
+static struct err *prepare_filter(struct launch *l)
+{
+    struct container *c = &l->c;
+    const struct json *profile = c->config->linux_->seccomp;
+    if (!profile)
+        return NULL;
+    TRY(filter_get(c->root, c->arena, profile, &c->process.filter));
+    if (!filter_notifies(&c->process.filter))
+        return NULL;
+    l->record.listener = json_str(json_get(profile, "listenerPath"));
+    l->record.listener_metadata = json_str(json_get(profile, "listenerMetadata"));
+    return listener_check(l->record.listener);
+}
+
 static struct err *prepare(struct launch *l)
 {
     struct container *c = &l->c;
     fill_record(l);
     TRY(record_save(c->dir, &l->record));
-    if (c->config->linux_->seccomp)
-        TRY(filter_get(c->root, c->arena, c->config->linux_->seccomp, &c->process.filter));
+    TRY(prepare_filter(l));
     if (c->opts->wait_for_start)
         TRY(listen_for_start(c));
     TRY(prepare_console(l));
@@ -269,13 +283,10 @@ struct err *launch_create(
 
 struct err *launch_start(struct launch *l)
 {
-    struct sync_message m;
-    int end;
+    struct listener_peer p = {&l->record, RECORD_CREATED, l->pid, l->pidfd, l->sync};
     struct err *e = sync_send(l->sync, SYNC_GO, NULL, NULL, 0);
     if (!e)
-        e = sync_recv(l->sync, &m, &end);
-    if (!e && !end)
-        e = err_new(ERR_BUG, "init said '%c' after its start", m.kind);
+        e = listener_await_exec(&p);
     if (!e && l->c.config->hooks) {
         struct oci_state s = record_state(&l->record, RECORD_RUNNING);
         e = hooks_run("poststart", &l->c.config->hooks->poststart, &s);

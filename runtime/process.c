@@ -2,6 +2,7 @@
 #include "runtime/process.h"
 #include "lib/file.h"
 #include "lib/mem.h"
+#include "runtime/listener.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -141,7 +142,7 @@ struct err *process_chdir(const struct process_plan *p)
     return NULL;
 }
 
-struct err *process_install_filter(const struct process_plan *p)
+struct err *process_install_filter(const struct process_plan *p, int sync)
 {
     if (!p->filter.n)
         return NULL;
@@ -149,8 +150,11 @@ struct err *process_install_filter(const struct process_plan *p)
     if (kept)
         TRY(caps_raise(kept));
     struct sock_fprog prog = {.len = p->filter.n, .filter = p->filter.v};
-    if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p->filter.flags, &prog) < 0)
+    long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p->filter.flags, &prog);
+    if (listener < 0)
         return err_sys(errno, "install the seccomp filter");
+    if (p->filter.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+        TRY(listener_hand_over(sync, (int)listener));
     return kept ? caps_apply(&p->caps, 0) : NULL;
 }
 

@@ -59,8 +59,9 @@ void process_home(struct process_plan *p, struct arena *a); /* HOME out of /etc/
  * CAP_SYS_ADMIN: it is then kept, permitted but not effective, until the filter is in. */
 struct err *process_identity(const struct process_plan *p) __attribute__((warn_unused_result));
 struct err *process_chdir(const struct process_plan *p) __attribute__((warn_unused_result));
-/* The filter, and the last of the capabilities that were kept for it. */
-struct err *process_install_filter(const struct process_plan *p) __attribute__((warn_unused_result));
+/* The filter, and the last of the capabilities that were kept for it. A listener goes out over sync. */
+struct err *process_install_filter(const struct process_plan *p, int sync)
+    __attribute__((warn_unused_result));
 /* The path that execve gets: args[0], or found in the process' own PATH. */
 struct err *process_find(const struct process_plan *p, struct arena *a, const char **ret_path)
     __attribute__((warn_unused_result));

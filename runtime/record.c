@@ -33,7 +33,9 @@ static FIELDS_DEFINE(record_fields, record, FIELD(record, version, "version", FI
     FIELD_OF(record, memory_policy, "memoryPolicy", FIELD_STRUCT, &oci_memory_policy_fields),
     FIELD_OF(record, personality, "personality", FIELD_STRUCT, &oci_personality_fields),
     FIELD(record, annotations, "annotations", FIELD_STR_MAP),
-    FIELD_OF(record, hooks, "hooks", FIELD_STRUCT, &oci_hooks_fields));
+    FIELD_OF(record, hooks, "hooks", FIELD_STRUCT, &oci_hooks_fields),
+    FIELD(record, listener, "listenerPath", FIELD_STR),
+    FIELD(record, listener_metadata, "listenerMetadata", FIELD_STR));
 
 struct err *record_check_id(const char *id)
 {

@@ -25,6 +25,7 @@ struct record {
     struct oci_personality *personality;
     struct str_map annotations;
     struct oci_hooks *hooks;
+    const char *listener, *listener_metadata; /* of linux.seccomp, where it notifies */
 };
 enum record_status { RECORD_CREATING, RECORD_CREATED, RECORD_RUNNING, RECORD_PAUSED, RECORD_STOPPED };
 

@@ -3,6 +3,7 @@
 #include "lib/args.h"
 #include "lib/mem.h"
 #include "runtime/hooks.h"
+#include "runtime/listener.h"
 #include "runtime/record.h"
 #include "runtime/sync.h"
 #include "runtime/verbs.h"
@@ -26,13 +27,12 @@ static struct err *connect_init(const struct record *r, int dir, int *ret_fd)
     return NULL;
 }
 
-static struct err *go(int fd)
+static struct err *go(const struct record *r, int fd)
 {
-    struct sync_message m;
-    int end;
+    auto_close pidfd = record_pidfd(r);
+    struct listener_peer p = {r, RECORD_CREATED, (pid_t)opt_int_or(r->pid, 0), pidfd, fd};
     TRY(sync_send(fd, SYNC_GO, NULL, NULL, 0));
-    TRY(sync_recv(fd, &m, &end));
-    return end ? NULL : err_new(ERR_BUG, "init said '%c' after its start", m.kind);
+    return listener_await_exec(&p);
 }
 
 struct err *verb_start(const struct globals *g, int argc, char **argv, int *ret_status)
@@ -49,7 +49,7 @@ struct err *verb_start(const struct globals *g, int argc, char **argv, int *ret_
     TRY(record_find(g->root, operands[0], a, &dir, &r));
     TRY(record_lock(dir));
     TRY(connect_init(&r, dir, &fd));
-    TRY(go(fd));
+    TRY(go(&r, fd));
     if (unlinkat(dir, RECORD_SOCKET, 0) < 0 && errno != ENOENT)
         return err_sys(errno, "remove " RECORD_SOCKET);
     *ret_status = 0;

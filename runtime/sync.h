@@ -13,15 +13,16 @@
 
 enum sync_kind {
     /* init says */
-    SYNC_PID = 'p',     /* the helper cloned init: its pid */
-    SYNC_MAPS = 'm',    /* I am in a new user namespace: write my maps */
-    SYNC_HOOKS = 'h',   /* namespaces are there: run the hooks that stand outside */
-    SYNC_READY = 'r',   /* all is done but the start */
-    SYNC_WARN = 'w',    /* text */
-    SYNC_ERROR = 'e',   /* errno-independent: kind letter and text; I am going to exit */
-    SYNC_CONSOLE = 't', /* descriptor of the terminal's master */
+    SYNC_PID = 'p',      /* the helper cloned init: its pid */
+    SYNC_MAPS = 'm',     /* I am in a new user namespace: write my maps */
+    SYNC_HOOKS = 'h',    /* namespaces are there: run the hooks that stand outside */
+    SYNC_READY = 'r',    /* all is done but the start */
+    SYNC_WARN = 'w',     /* text */
+    SYNC_ERROR = 'e',    /* errno-independent: kind letter and text; I am going to exit */
+    SYNC_CONSOLE = 't',  /* descriptor of the terminal's master */
+    SYNC_LISTENER = 'l', /* number of seccomp's listener: take it out of me */
     /* the runtime says */
-    SYNC_DONE = 'd',    /* the maps are written; the hooks have run */
+    SYNC_DONE = 'd',    /* the maps are written; the hooks have run; the listener is with its agent */
     SYNC_CGROUPS = 'c', /* your pid out here, descriptors of tasks files */
     SYNC_GO = 'g',      /* start the program */
 };

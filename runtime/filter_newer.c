@@ -1,0 +1,96 @@
+/* See filter_newer.h. */
+#include "runtime/filter_newer.h"
+#include "lib/mem.h"
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/seccomp.h>
+#include <seccomp.h>
+#include <stddef.h>
+
+#define X32_BIT 0x40000000 /* of a number: the kernel knows x32 by it, not by an architecture of its own */
+#define SECTION_MAX 9
+
+/* SCMP_ARCH_X32 is libseccomp's own; the rest is as the kernel has it. */
+static uint32_t audit_arch(uint32_t arch)
+{
+    return arch == SCMP_ARCH_X32 ? AUDIT_ARCH_X86_64 : arch;
+}
+
+/* 0 where the profile names none. */
+static uint32_t largest(const struct oci_seccomp *s, uint32_t arch)
+{
+    int most = 0;
+    for (size_t i = 0; i < s->syscalls.n; i++)
+        for (size_t j = 0; j < s->syscalls.v[i].names.n; j++) {
+            int nr = seccomp_syscall_resolve_name_arch(arch, s->syscalls.v[i].names.v[j]);
+            most = nr > most ? nr : most; /* negative: unknown, or multiplexed there */
+        }
+    return (uint32_t)most;
+}
+
+static void emit(struct filter_newer *f, struct sock_filter i)
+{
+    f->v[f->n++] = i;
+}
+
+/* The accumulator holds the number. The jump to the end is set when it is known where that is. */
+static void emit_decision(struct filter_newer *f, uint32_t most)
+{
+    if (most) {
+        emit(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGT | BPF_K, most, 0, 1));
+        emit(f, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+    }
+    emit(f, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
+}
+
+static bool holds(const uint32_t *archs, size_t n, uint32_t arch)
+{
+    for (size_t i = 0; i < n; i++)
+        if (archs[i] == arch)
+            return true;
+    return false;
+}
+
+/* What an architecture of the kernel's gets. */
+static void emit_section(
+    struct filter_newer *f, const struct oci_seccomp *s, const uint32_t *archs, size_t n, uint32_t arch)
+{
+    size_t start = f->n;
+    emit(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch, 0, 0));
+    emit(f, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
+    if (arch == AUDIT_ARCH_X86_64) {
+        size_t test = f->n;
+        emit(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, X32_BIT, 0, 0));
+        emit_decision(f, holds(archs, n, SCMP_ARCH_X86_64) ? largest(s, SCMP_ARCH_X86_64) : 0);
+        f->v[test].jt = (unsigned char)(f->n - test - 1);
+        emit_decision(f, holds(archs, n, SCMP_ARCH_X32) ? largest(s, SCMP_ARCH_X32) : 0);
+    } else {
+        if (arch == AUDIT_ARCH_S390 || arch == AUDIT_ARCH_S390X) {
+            /* a number that this kernel does not know arrives as 0, setup(2), which nobody calls */
+            emit(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1));
+            emit(f, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS));
+        }
+        emit_decision(f, largest(s, arch));
+    }
+    f->v[start].jf = (unsigned char)(f->n - start - 1);
+}
+
+void filter_newer(
+    struct arena *a, const struct oci_seccomp *s, const uint32_t *archs, size_t n, struct filter_newer *ret)
+{
+    struct filter_newer f = {.v = arena_array(a, 1 + SECTION_MAX * n, sizeof(*f.v))};
+    uint32_t *done = arena_array(a, n, sizeof(*done));
+    size_t n_done = 0;
+    emit(&f, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
+    for (size_t i = 0; i < n; i++) {
+        uint32_t arch = audit_arch(archs[i]);
+        if (holds(done, n_done, arch))
+            continue;
+        done[n_done++] = arch;
+        emit_section(&f, s, archs, n, arch);
+    }
+    for (size_t i = 0; i < f.n; i++)
+        if (f.v[i].code == (BPF_JMP | BPF_JA))
+            f.v[i].k = (uint32_t)(f.n - i - 1);
+    *ret = f;
+}

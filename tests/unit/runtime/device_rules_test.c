@@ -1,0 +1,117 @@
+/* Device rules: what the v1 files are told, and what the kernel would decide by the eBPF program. */
+#include "lib/mem.h"
+#include "runtime/device_rules.h"
+#include "tests/fuzz/runtime/programs.h"
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+static struct arena *a;
+
+static int setup(void **state)
+{
+    (void)state;
+    a = arena_new();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    arena_free(a);
+    return 0;
+}
+
+static void refused(struct err *e, enum err_kind kind, const char *text)
+{
+    assert_non_null(e);
+    if (!strstr(err_message(e), text))
+        fail_msg("\"%s\" is not in \"%s\"", text, err_message(e));
+    assert_int_equal(err_kind(e), kind);
+    err_free(e);
+}
+
+static struct err *table(const char *rules, struct device_table *t)
+{
+    struct oci_resources r;
+    const char *text = arena_printf(a, "{\"devices\":%s}", rules);
+    assert_null(fields_parse(&oci_resources_fields, a, text, strlen(text), &r));
+    return device_rules_table(a, &r, t);
+}
+
+static bool may(const struct device_table *t, char type, uint32_t major, uint32_t minor, unsigned access)
+{
+    size_t n;
+    struct bpf_insn *p = device_rules_ebpf(a, t, &n);
+    uint32_t ctx[3] = {access << 16 | (type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR), major, minor};
+    return device_run(p, n, ctx);
+}
+
+static void test_devices_denied_by_default(void **state)
+{
+    (void)state;
+    static const char *const lists[] = {
+        "[]", "[{\"allow\":false,\"access\":\"rwm\"}]", "[{\"allow\":false,\"type\":\"a\"}]"};
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+        struct device_table t;
+        assert_null(table(lists[i], &t));
+        assert_false(t.allow);
+        assert_true(may(&t, 'c', 1, 3, DEVICE_READ | DEVICE_WRITE));
+        assert_true(may(&t, 'c', 136, 77, DEVICE_READ | DEVICE_WRITE));
+        assert_true(may(&t, 'b', 8, 0, DEVICE_MKNOD));
+        assert_false(may(&t, 'b', 8, 0, DEVICE_READ));
+        assert_false(may(&t, 'b', 1, 3, DEVICE_READ));
+        assert_false(may(&t, 'c', 1, 1, DEVICE_READ));
+        assert_false(may(&t, 'c', 10, 200, DEVICE_WRITE));
+    }
+}
+
+static void test_devices_exceptions(void **state)
+{
+    (void)state;
+    struct device_table t;
+    assert_null(table(
+        "[{\"allow\":false},{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":200,\"access\":\"r\"},"
+        "{\"allow\":true,\"type\":\"c\",\"major\":10,\"minor\":200,\"access\":\"w\"},"
+        "{\"allow\":true,\"type\":\"b\",\"major\":7}]",
+        &t));
+    assert_true(may(&t, 'c', 10, 200, DEVICE_READ | DEVICE_WRITE));
+    assert_true(may(&t, 'b', 7, 9, DEVICE_ALL));
+    assert_false(may(&t, 'c', 10, 201, DEVICE_READ));
+    struct str_list v1 = device_rules_v1(a, &t);
+    assert_string_equal(v1.v[0], "da");
+    assert_string_equal(v1.v[1], "ac 10:200 rw");
+    assert_string_equal(v1.v[2], "ab 7:* rwm");
+    /* allow all but one */
+    assert_null(table("[{\"allow\":true,\"type\":\"a\"},{\"allow\":false,\"type\":\"b\",\"major\":8,"
+                      "\"minor\":0,\"access\":\"w\"}]",
+        &t));
+    assert_true(t.allow);
+    assert_false(may(&t, 'b', 8, 0, DEVICE_READ | DEVICE_WRITE));
+    assert_true(may(&t, 'b', 8, 0, DEVICE_READ));
+    assert_true(may(&t, 'c', 200, 1, DEVICE_ALL));
+    v1 = device_rules_v1(a, &t);
+    assert_string_equal(v1.v[0], "aa");
+    assert_string_equal(v1.v[1], "db 8:0 w");
+    /* said again */
+    assert_null(table("[{\"allow\":true,\"type\":\"c\",\"major\":9,\"minor\":9,\"access\":\"rw\"},{\"allow\":"
+                      "false,\"type\":\"c\",\"major\":9,\"access\":\"w\"}]",
+        &t));
+    assert_true(may(&t, 'c', 9, 9, DEVICE_READ));
+    assert_false(may(&t, 'c', 9, 9, DEVICE_WRITE));
+    refused(table("[{\"allow\":true,\"type\":\"c\",\"major\":9},{\"allow\":false,\"type\":\"c\",\"major\":9,"
+                  "\"minor\":1}]",
+                &t),
+        ERR_UNSUPPORTED, "linux.resources.devices[1]");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_devices_denied_by_default),
+        cmocka_unit_test(test_devices_exceptions),
+    };
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
