@@ -27,11 +27,14 @@ WARN     += -Werror
 endif
 override CFLAGS += -std=gnu11 $(OPT) $(WARN) $(HARDEN) -fno-common -ffunction-sections -fdata-sections
 override CPPFLAGS += -D_GNU_SOURCE -I.
+comma    := ,
 override LDFLAGS += -Wl,--gc-sections -Wl,-z,relro,-z,now
 LINK     := -pie
 STATIC   := -static-pie
+ENTRY    := $(if $(filter x86_64,$(shell uname -m)),-Wl$(comma)-e$(comma)entry)# runtime/entry.c
 ifneq ($(filter asan fuzz,$(VARIANT)),)
 STATIC   := -pie
+ENTRY    :=
 endif
 
 # program: its folder(s), how it is linked, its libraries
@@ -45,7 +48,7 @@ wherry-proxy_DIR   := proxy
 wherry_DIR         := cli
 
 # The short-lived programs and the one per Pod are static: no dynamic linking on the way of a Pod.
-wherry-runtime_LINK := $(STATIC)
+wherry-runtime_LINK := $(STATIC) $(ENTRY)
 wherry-shim_LINK    := $(STATIC)
 wherry-runtime_LIBS := -lseccomp -lcap -l:libyajl_s.a
 wherry-shim_LIBS    := -l:libyajl_s.a
@@ -80,6 +83,7 @@ $(B)/%.o: %.c
 	$(if $(V),,@echo "  CC   $<")
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+$(B)/runtime/entry.o: override CFLAGS += -fno-stack-protector -fno-tree-loop-distribute-patterns
 $(B)/master/schema.o: master/schema/types.txt
 $(B)/lib/version.o: override CPPFLAGS += -DWHERRY_VERSION='"$(VERSION)"'
 

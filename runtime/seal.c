@@ -23,7 +23,6 @@
 /* Letting go of the mount costs the kernel an RCU grace period (expedited, 0.1 ms): so the descriptor
  * survives the exec, out of the way of those that are passed on, and is closed while we wait for something
  * else. */
-#define SEAL_FD 700 /* beyond what --preserve-fds may pass */
 static int seal = -1;
 
 static void adopt(void)

@@ -4,6 +4,8 @@
 
 #include "lib/err.h"
 
+#define SEAL_FD 700 /* beyond what --preserve-fds may pass */
+
 /* Returns where this process runs from a read-only mount; else executes the same again from one. */
 struct err *seal_self(char **argv) __attribute__((warn_unused_result));
 
