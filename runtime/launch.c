@@ -110,7 +110,7 @@ static struct err *prepare(struct launch *l)
     TRY(container_check_host(c));
     if (c->userns)
         TRY_WRAP(rootfs_tree(c->rootfs, true, &c->rootfs_tree), "root.path");
-    TRY(rootfs_open_sources(&c->mounts, c->userns));
+    TRY(rootfs_open_sources(&c->mounts, c->userns, namespaces_fd(&c->ns, CLONE_NEWUSER)));
     TRY(cgroups_open(&l->cgroups));
     c->hierarchies = &l->cgroups;
     struct cgroups_hierarchy *h = cgroups_unified(&l->cgroups);

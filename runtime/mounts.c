@@ -1,7 +1,10 @@
 /* See mounts.h. */
 #include "runtime/mounts.h"
 #include "lib/mem.h"
+#include "runtime/idmap.h"
+#include "runtime/namespaces.h"
 #include <linux/mount.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mount.h>
 
@@ -9,7 +12,8 @@
 #define MOUNT_ATTR_NOSYMFOLLOW 0x00200000
 #endif
 
-enum option_kind { ATTR, RATTR, PROPAGATION, BIND, FSFLAG, COPYUP, NOTHING };
+enum option_kind { ATTR, RATTR, PROPAGATION, BIND, FSFLAG, REMOUNT, COPYUP, SYMLINK, IDMAP, NOTHING };
+enum { COPY_SYMLINK, SOURCE_NOFOLLOW, DEST_NOFOLLOW };
 
 static const struct option {
     const char *name;
@@ -69,13 +73,22 @@ static const struct option {
     {"nomand", FSFLAG, 0, 0},
     {"lazytime", FSFLAG, 1, 0},
     {"nolazytime", FSFLAG, 0, 0},
-    {"iversion", FSFLAG, 1, 0},
-    {"noiversion", FSFLAG, 0, 0},
+    /* a file system of today has these always, or never: fsconfig(2) has no words for them */
+    {"iversion", NOTHING, 0, 0},
+    {"noiversion", NOTHING, 0, 0},
+    {"acl", NOTHING, 0, 0},
+    {"noacl", NOTHING, 0, 0},
     {"silent", NOTHING, 0, 0},
     {"loud", NOTHING, 0, 0},
     {"defaults", NOTHING, 0, 0},
-    {"remount", NOTHING, 0, 0},
+    {"remount", REMOUNT, 0, 0},
     {"tmpcopyup", COPYUP, 0, 0},
+    {"idmap", IDMAP, 0, 0},
+    {"ridmap", IDMAP, 1, 0},
+    /* crun's */
+    {"copy-symlink", SYMLINK, COPY_SYMLINK, 0},
+    {"src-nofollow", SYMLINK, SOURCE_NOFOLLOW, 0},
+    {"dest-nofollow", SYMLINK, DEST_NOFOLLOW, 0},
 };
 
 const char *mounts_option_name(size_t i)
@@ -109,16 +122,15 @@ static void merge(uint64_t *set, uint64_t *clear, const struct option *o)
     *clear = (*clear & ~o->set) | o->clear;
 }
 
-static struct err *apply_option(struct arena *a, struct mount_plan *m, const char *text)
+static void apply_symlink(struct mount_plan *m, uint64_t which)
 {
-    const struct option *o = find_option(text);
-    if (!o) {
-        const char *eq = strchr(text, '=');
-        if (!*text)
-            return err_new(ERR_INVALID, "empty");
-        add_param(m, eq ? arena_strndup(a, text, (size_t)(eq - text)) : text, eq ? eq + 1 : NULL);
-        return NULL;
-    }
+    m->copy_symlink |= which == COPY_SYMLINK;
+    m->source_nofollow |= which == SOURCE_NOFOLLOW;
+    m->dest_nofollow |= which == DEST_NOFOLLOW;
+}
+
+static void apply_known(struct mount_plan *m, const struct option *o)
+{
     switch (o->kind) {
     case ATTR:
         merge(&m->set, &m->clear, o);
@@ -138,12 +150,48 @@ static struct err *apply_option(struct arena *a, struct mount_plan *m, const cha
         if (o->set)
             add_param(m, o->name, NULL);
         break;
+    case REMOUNT:
+        m->kind = m->kind == MOUNT_BIND ? MOUNT_BIND : MOUNT_REMOUNT;
+        break;
     case COPYUP:
         m->copy_up = true;
+        break;
+    case SYMLINK:
+        apply_symlink(m, o->set);
+        break;
+    case IDMAP:
+        m->idmap = (struct mount_idmap){.wanted = true, .recursive = o->set};
         break;
     case NOTHING:
         break;
     }
+}
+
+/* "idmap=uids=0-1000-10;gids=0-1000-10", crun's way to say uidMappings and gidMappings. */
+static struct err *apply_idmap(
+    struct arena *a, struct mount_plan *m, const struct oci_linux *l, const char *text)
+{
+    struct idmap_list uids, gids;
+    m->idmap = (struct mount_idmap){.wanted = true, .recursive = *text == 'r'};
+    TRY(idmap_parse(a, l, strchr(text, '=') + 1, &uids, &gids));
+    TRY(idmap_text(a, "uids", uids.v, uids.n, &m->idmap.uids));
+    return idmap_text(a, "gids", gids.v, gids.n, &m->idmap.gids);
+}
+
+static struct err *apply_option(
+    struct arena *a, struct mount_plan *m, const struct oci_linux *l, const char *text)
+{
+    const struct option *o = find_option(text);
+    const char *eq = strchr(text, '=');
+    if (o) {
+        apply_known(m, o);
+        return NULL;
+    }
+    if (!*text)
+        return err_new(ERR_INVALID, "empty");
+    if (!strncmp(text, "idmap=", 6) || !strncmp(text, "ridmap=", 7))
+        return err_wrap(apply_idmap(a, m, l, text), "\"%s\"", text);
+    add_param(m, eq ? arena_strndup(a, text, (size_t)(eq - text)) : text, eq ? eq + 1 : NULL);
     return NULL;
 }
 
@@ -158,23 +206,42 @@ static bool superblock_is_ours(const char *type)
     return true;
 }
 
+/* Flags of a superblock, which a bind mount shares with its source and cannot change. */
+static bool is_superblock_flag(const struct mount_param *p)
+{
+    const struct option *o = find_option(p->key);
+    return o && o->kind == FSFLAG;
+}
+
+static struct err *finish_bind(
+    struct arena *a, struct mount_plan *m, const struct oci_mount *o, const char *bundle)
+{
+    if (!o->source || !*o->source)
+        return err_new(ERR_INVALID, "source: a bind mount needs one");
+    for (size_t i = 0; i < m->n_params; i++)
+        if (!is_superblock_flag(&m->params[i]))
+            return err_new(ERR_INVALID, "options: \"%s\": unknown for a bind mount", m->params[i].key);
+    m->source = o->source[0] == '/' ? o->source : arena_printf(a, "%s/%s", bundle, o->source);
+    return NULL;
+}
+
 static struct err *finish(
     struct arena *a, struct mount_plan *m, const struct oci_mount *o, const char *bundle)
 {
-    if (m->kind == MOUNT_BIND) {
-        if (!o->source || !*o->source)
-            return err_new(ERR_INVALID, "source: a bind mount needs one");
-        if (m->n_params)
-            return err_new(ERR_INVALID, "options: \"%s\": unknown for a bind mount", m->params[0].key);
-        if (m->copy_up)
-            return err_new(ERR_INVALID, "options: \"tmpcopyup\": for tmpfs only");
-        m->source = o->source[0] == '/' ? o->source : arena_printf(a, "%s/%s", bundle, o->source);
+    if (m->copy_up && (m->kind != MOUNT_NEW || !m->type || strcmp(m->type, "tmpfs")))
+        return err_new(ERR_INVALID, "options: \"tmpcopyup\": for tmpfs only");
+    if (m->kind == MOUNT_BIND)
+        return finish_bind(a, m, o, bundle);
+    if (m->idmap.wanted)
+        return err_new(
+            ERR_INVALID, "options: \"idmap\": id-mapped mounts are only supported for bind-mounts");
+    if (m->copy_symlink || m->source_nofollow)
+        return err_new(ERR_INVALID, "options: \"%s\": for bind mounts only",
+            m->copy_symlink ? "copy-symlink" : "src-nofollow");
+    if (m->kind == MOUNT_REMOUNT)
         return NULL;
-    }
     if (!m->type || !*m->type)
         return err_new(ERR_INVALID, "type: absent, and the options have neither bind nor rbind");
-    if (m->copy_up && strcmp(m->type, "tmpfs"))
-        return err_new(ERR_INVALID, "options: \"tmpcopyup\": for tmpfs only");
     if (!strcmp(m->type, "cgroup") || !strcmp(m->type, "cgroup2"))
         m->kind = MOUNT_CGROUP;
     else if (m->set & MOUNT_ATTR_RDONLY && superblock_is_ours(m->type))
@@ -182,8 +249,34 @@ static struct err *finish(
     return NULL;
 }
 
-static struct err *plan_one(
-    struct arena *a, const struct oci_mount *o, const char *bundle, struct mount_plan *ret)
+/* Mappings of the mount's own, or those of the container's user namespace: made or joined. */
+static struct err *plan_idmap(
+    struct arena *a, const struct oci_mount *o, const struct oci_linux *l, struct mount_idmap *m)
+{
+    const struct oci_id_map *uids = o->uid_mappings.v, *gids = o->gid_mappings.v;
+    size_t n_uids = o->uid_mappings.n, n_gids = o->gid_mappings.n;
+    if (!n_uids != !n_gids)
+        return err_new(ERR_INVALID,
+            "%s: absent: id-mapped mounts must have both uid and gid mappings specified",
+            n_uids ? "gidMappings" : "uidMappings");
+    if (m->uids || (!m->wanted && !n_uids))
+        return NULL;
+    m->wanted = true;
+    if (!n_uids && namespaces_lists(l, CLONE_NEWUSER) == NAMESPACE_JOINED)
+        return NULL;
+    if (!n_uids) {
+        if (namespaces_lists(l, CLONE_NEWUSER) == NAMESPACE_NOT)
+            return err_new(ERR_INVALID, "options: \"idmap\": needs uidMappings and gidMappings where the "
+                                        "container has no user namespace");
+        uids = l->uid_mappings.v, n_uids = l->uid_mappings.n;
+        gids = l->gid_mappings.v, n_gids = l->gid_mappings.n;
+    }
+    TRY(idmap_text(a, "uidMappings", uids, n_uids, &m->uids));
+    return idmap_text(a, "gidMappings", gids, n_gids, &m->gids);
+}
+
+static struct err *plan_one(struct arena *a, const struct oci_mount *o, const struct oci_linux *l,
+    const char *bundle, struct mount_plan *ret)
 {
     struct mount_plan m = {.kind = MOUNT_NEW,
         .destination = o->destination,
@@ -192,15 +285,14 @@ static struct err *plan_one(
         .source = o->source};
     if (!o->destination[0])
         return err_new(ERR_INVALID, "destination: empty");
-    if (o->uid_mappings.n || o->gid_mappings.n)
-        return err_new(ERR_UNSUPPORTED, "uidMappings: idmapped mounts are not supported");
     m.params = arena_array(a, o->options.n + 1, sizeof(*m.params));
     if (m.type && !strcmp(m.type, "bind")) {
         m.kind = MOUNT_BIND;
         m.recursive = true;
     }
     for (size_t i = 0; i < o->options.n; i++)
-        TRY_WRAP(apply_option(a, &m, o->options.v[i]), "options[%zu]", i);
+        TRY_WRAP(apply_option(a, &m, l, o->options.v[i]), "options[%zu]", i);
+    TRY(plan_idmap(a, o, l, &m.idmap));
     TRY(finish(a, &m, o, bundle));
     *ret = m;
     return NULL;
@@ -211,7 +303,8 @@ struct err *mounts_plan(
 {
     struct mount_list list = {.v = arena_array(a, c->mounts.n, sizeof(*list.v))};
     for (; list.n < c->mounts.n; list.n++)
-        TRY_WRAP(plan_one(a, &c->mounts.v[list.n], bundle, &list.v[list.n]), "mounts[%zu]", list.n);
+        TRY_WRAP(
+            plan_one(a, &c->mounts.v[list.n], c->linux_, bundle, &list.v[list.n]), "mounts[%zu]", list.n);
     *ret = list;
     return NULL;
 }

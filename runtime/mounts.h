@@ -10,7 +10,18 @@
 struct mount_param {
     const char *key, *value; /* value NULL: a flag */
 };
-enum mount_kind { MOUNT_BIND, MOUNT_NEW, MOUNT_CGROUP };
+enum mount_kind {
+    MOUNT_BIND,
+    MOUNT_NEW,
+    MOUNT_CGROUP,
+    MOUNT_REMOUNT, /* what is mounted there already, with other options */
+};
+
+/* Whose ids are shown at a mount: "uid_map" and "gid_map" of a user namespace that is made for it. */
+struct mount_idmap {
+    bool wanted, recursive;
+    const char *uids, *gids; /* NULL: the user namespace that the container joins */
+};
 
 struct mount_plan {
     enum mount_kind kind;
@@ -21,11 +32,16 @@ struct mount_plan {
     uint64_t rset, rclear; /* of it and all below */
     uint64_t propagation;  /* MS_PRIVATE, ...; 0: as it comes */
     bool rpropagation;
-    bool copy_up; /* tmpcopyup */
+    bool copy_up;         /* tmpcopyup */
+    bool copy_symlink;    /* a source that is a link becomes the same link inside */
+    bool source_nofollow; /* a source that is a link is mounted itself */
+    bool dest_nofollow;   /* a link at the destination is mounted upon itself */
+    struct mount_idmap idmap;
     struct mount_param *params;
     size_t n_params;
     int source_fd; /* a detached tree, -1 until someone opened it */
     bool source_is_dir;
+    const char *link; /* copy_symlink: what the source says, once someone looked; NULL: it is no link */
 };
 
 struct mount_list {

@@ -108,3 +108,22 @@ struct err *namespaces_join(const struct ns_plan *p, int flags)
         }
     return NULL;
 }
+
+int namespaces_fd(const struct ns_plan *p, int flag)
+{
+    for (int i = 0; i < p->n_join; i++)
+        if (p->join[i].kind->flag == flag)
+            return p->join[i].fd;
+    return -1;
+}
+
+enum ns_listed namespaces_lists(const struct oci_linux *l, int flag)
+{
+    for (size_t i = 0; l && i < l->namespaces.n; i++) {
+        const struct oci_namespace *n = &l->namespaces.v[i];
+        const struct ns_kind *k = namespaces_kind(n->type);
+        if (k && k->flag == flag)
+            return n->path && *n->path ? NAMESPACE_JOINED : NAMESPACE_NEW;
+    }
+    return NAMESPACE_NOT;
+}

@@ -35,6 +35,11 @@ struct err *namespaces_plan(const struct oci_linux *l, struct ns_plan *ret)
 struct err *namespaces_open(struct ns_plan *p) __attribute__((warn_unused_result));
 /* setns(2) into all of the given flags that are in p->join. */
 struct err *namespaces_join(const struct ns_plan *p, int flags) __attribute__((warn_unused_result));
+/* The descriptor of what is joined of this kind, -1: nothing (namespaces_open() has been called). */
+int namespaces_fd(const struct ns_plan *p, int flag);
+/* What linux.namespaces says of one kind, without the checks of a plan. l may be NULL. */
+enum ns_listed { NAMESPACE_NOT, NAMESPACE_NEW, NAMESPACE_JOINED };
+enum ns_listed namespaces_lists(const struct oci_linux *l, int flag);
 const struct ns_kind *namespaces_kind(const char *name); /* NULL: unknown */
 
 #endif

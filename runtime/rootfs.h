@@ -14,8 +14,9 @@ struct err *rootfs_tree(const char *path, bool recursive, int *ret_fd) __attribu
 /* Opens the sources of bind mounts before our mount namespace is copied: all of them for a container with a
  * user namespace (while we still may), else those that name another process's descriptor (/proc/PID/fd/N, a
  * caller's way to hand over what it has resolved itself), whose mount is in our namespace and not in the
- * copy. */
-struct err *rootfs_open_sources(struct mount_list *l, bool all) __attribute__((warn_unused_result));
+ * copy, and those whose ids are mapped, which is the host's right. userns: what the container joins, -1. */
+struct err *rootfs_open_sources(struct mount_list *l, bool all, int userns)
+    __attribute__((warn_unused_result));
 
 /* The namespace's mounts stop telling the host's of theirs (propagation: of the rootfs, 0: rslave). */
 struct err *rootfs_detach_propagation(uint64_t propagation) __attribute__((warn_unused_result));
