@@ -83,7 +83,7 @@ cluster_start() { # NODES
 
 # What a test must leave as it was. Not: namespaces and cgroups of other tests that run at the same time.
 _host_snapshot() {
-    echo "mounts"; awk '$5 !~ "^/run/netns/" {print $5, $9, $10}' /proc/self/mountinfo | sort
+    echo "mounts"; awk '$5 !~ "^/run/netns(/|$)" {print $5, $9, $10}' /proc/self/mountinfo | sort
     echo "links"; ip -o link | cut -d: -f2 | sort
     echo "nft"; nft list tables 2>/dev/null
     [ -z "${CLUSTER:-}" ] || { echo "cgroups"; find /sys/fs/cgroup -maxdepth 3 -name "$CLUSTER*" 2>/dev/null; }
