@@ -4,7 +4,6 @@
 #include "lib/file.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
-#include "lib/tls.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +17,6 @@ enum {
     BATCH = 64,       /* datagrams read in one turn */
     CLIENTS_MAX = 64, /* TCP connections */
     IDLE_MS = 10000,  /* of one */
-    ASKED_MAX = 256,  /* questions under way to upstreams */
-    ANSWER_MS = 2000, /* one upstream's time */
     RESOLV_MAX = 64 * 1024,
 };
 
@@ -32,33 +29,27 @@ struct client { /* one TCP connection */
     bool closed;
     struct client *next;
 };
-struct asked { /* one question at an upstream */
+struct pending { /* a query that waits for an upstream's answer */
     struct dns *dns;
-    int fd;
-    struct watch *watch;
-    struct timer *timer;
-    size_t upstream, tries;
-    uint16_t id, own_id;
     struct sockaddr_in from; /* who wants to know */
     struct client *client;   /* or over TCP; NULL: UDP */
-    uint8_t query[DNS_UDP_MAX];
+    char *alias;             /* the answer is what this name has; NULL: as it comes */
+    struct pending *next, **at;
     size_t len;
-    struct asked *next;
+    uint8_t query[DNS_UDP_MAX];
 };
 struct dns {
     uv_loop_t *loop;
     struct dns_zone zone;
     int udp, tcp;
     struct watch *udp_watch, *tcp_watch;
-    struct in_addr upstreams[DNS_UPSTREAMS];
-    size_t n_upstreams, n_asked, n_clients;
-    struct asked *asked;
+    struct dns_upstream *upstream;
+    struct pending *pending;
     struct client *clients;
+    size_t n_clients;
 };
 
-/* --- answers
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- answers */
 
 static void client_drop(struct client *c)
 {
@@ -114,134 +105,103 @@ static void refuse_query(struct dns *d, const struct sockaddr_in *to, struct cli
     reply(d, to, c, w.m, w.len);
 }
 
-/* --- other people's names
- * --------------------------------------------------------------------------------------------- */
+/* --- other people's names */
 
-/* Under the asker's id: the query was sent on under one of ours. */
-static void give_up(struct asked *a)
+static void pending_free(struct pending *p)
 {
-    a->query[0] = (uint8_t)(a->id >> 8);
-    a->query[1] = (uint8_t)a->id;
-    refuse_query(a->dns, &a->from, a->client, a->query, a->len, DNS_SERVFAIL);
-}
-
-static void asked_free(struct asked *a)
-{
-    struct dns *d = a->dns;
-    struct client *c = a->client;
-    for (struct asked **at = &d->asked; *at; at = &(*at)->next)
-        if (*at == a) {
-            *at = a->next;
-            d->n_asked--;
-            break;
-        }
-    watch_free(a->watch);
-    timer_free(a->timer);
-    if (a->fd >= 0)
-        close(a->fd);
-    free(a);
+    struct client *c = p->client;
+    *p->at = p->next;
+    if (p->next)
+        p->next->at = p->at;
+    free(p->alias);
+    free(p);
     if (c && --c->waiting == 0 && c->closed)
         client_drop(c);
 }
 
-static void ask_next(struct asked *a);
-
-static void on_answer(void *arg, int events)
+/* m, an answer of the zone's or of an upstream's to the target's question, behind the alias. NULL: there is
+ * none. */
+static void answer_alias(struct dns *d, const struct sockaddr_in *to, struct client *c, const uint8_t *query,
+    size_t query_len, const char *target, const uint8_t *m, size_t len)
 {
-    (void)events;
-    struct asked *a = arg;
-    uint8_t m[DNS_TCP_MAX];
-    ssize_t n = recv(a->fd, m, sizeof(m), MSG_DONTWAIT);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return;
-    if (n < 0) { /* nobody listens there */
-        ask_next(a);
-        return;
-    }
-    bool ours = n >= 12 && m[0] == a->own_id >> 8 && m[1] == (a->own_id & 0xff) && (m[2] & 0x80);
-    if (!ours)
-        return;
-    m[0] = (uint8_t)(a->id >> 8);
-    m[1] = (uint8_t)a->id;
-    bool cut = a->client && (m[2] & 0x02); /* over TCP the asker wants the whole */
-    if (cut)
-        give_up(a);
-    else
-        reply(a->dns, &a->from, a->client, m, (size_t)n);
-    asked_free(a);
+    static uint8_t out[DNS_TCP_MAX];
+    struct dns_query q;
+    struct dns_writer w;
+    dns_query_read(query, query_len, &q); /* it was read before */
+    dns_begin(&w, out, c ? DNS_TCP_MAX : q.udp_size, query, &q);
+    dns_add_name(&w, DNS_ANSWER, q.name, DNS_CNAME, DNS_TTL, target);
+    enum dns_rcode rcode = m ? dns_copy_answers(&w, m, len) : DNS_SERVFAIL;
+    dns_end(&w, &q, rcode, true);
+    reply(d, to, c, w.m, w.len);
 }
 
-static void on_silence(void *arg)
+static void on_answer(void *arg, uint8_t *m, size_t len)
 {
-    ask_next(arg);
+    struct pending *p = arg;
+    if (p->alias) {
+        answer_alias(p->dns, &p->from, p->client, p->query, p->len, p->alias, m, len);
+    } else if (m) {
+        m[0] = p->query[0];
+        m[1] = p->query[1];
+        reply(p->dns, &p->from, p->client, m, len);
+    } else {
+        refuse_query(p->dns, &p->from, p->client, p->query, p->len, DNS_SERVFAIL);
+    }
+    pending_free(p);
 }
 
-/* A socket of its own per try: a random port and a random id, and only that upstream may answer. */
-static bool ask(struct asked *a)
+/* A query that came is sent on as it is; of an alias it is the target's question that is asked. */
+static void forward(struct dns *d, const struct sockaddr_in *from, struct client *c, const uint8_t *m,
+    size_t len, const char *alias, const uint8_t *question, size_t question_len)
 {
-    struct sockaddr_in to = {
-        .sin_family = AF_INET, .sin_port = htons(PORT), .sin_addr = a->dns->upstreams[a->upstream]};
-    watch_free(take_ptr(a->watch));
-    if (a->fd >= 0)
-        close(a->fd);
-    a->fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (a->fd < 0 || connect(a->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
-        return false;
-    tls_random(&a->own_id, sizeof(a->own_id));
-    a->query[0] = (uint8_t)(a->own_id >> 8);
-    a->query[1] = (uint8_t)a->own_id;
-    if (send(a->fd, a->query, a->len, 0) != (ssize_t)a->len)
-        return false;
-    a->watch = watch_new(a->dns->loop, a->fd, on_answer, a);
-    watch_set(a->watch, UV_READABLE);
-    timer_start(a->timer, ANSWER_MS);
-    return true;
-}
-
-static void ask_next(struct asked *a)
-{
-    while (a->tries++ < a->dns->n_upstreams) {
-        bool sent = ask(a);
-        a->upstream = (a->upstream + 1) % a->dns->n_upstreams;
-        if (sent)
-            return;
-    }
-    give_up(a);
-    asked_free(a);
-}
-
-static void forward(struct dns *d, const struct sockaddr_in *from, struct client *c,
-    const struct dns_query *q, const uint8_t *m, size_t len)
-{
-    if (d->n_upstreams == 0 || len > DNS_UDP_MAX) {
-        refuse_query(d, from, c, m, len, DNS_REFUSED);
-        return;
-    }
-    if (d->n_asked >= ASKED_MAX) {
-        refuse_query(d, from, c, m, len, DNS_SERVFAIL);
-        return;
-    }
-    struct asked *a = mem_new(struct asked);
-    *a = (struct asked){.dns = d, .fd = -1, .id = q->id, .client = c, .len = len, .next = d->asked};
+    struct pending *p = mem_new(struct pending);
+    *p = (struct pending){.dns = d, .client = c, .len = len, .next = d->pending, .at = &d->pending};
+    if (p->next)
+        p->next->at = &p->next;
+    d->pending = p;
     if (from)
-        a->from = *from;
+        p->from = *from;
     if (c)
         c->waiting++;
-    memcpy(a->query, m, len);
-    a->timer = timer_new(d->loop, on_silence, a);
-    d->asked = a;
-    d->n_asked++;
-    ask_next(a);
+    if (alias)
+        p->alias = mem_strdup(alias);
+    memcpy(p->query, m, len);
+    if (!dns_upstream_ask(d->upstream, question, question_len, c || alias, on_answer, p))
+        on_answer(p, NULL, 0);
 }
 
-/* --- one query
- * -----------------------------------------------------------------------------------------------------------
- */
+/* The target may be a name of the cluster again; that one's own alias ends the chain. */
+static void follow(struct dns *d, const struct sockaddr_in *from, struct client *c, const uint8_t *m,
+    size_t len, const struct dns_query *q, const char *target)
+{
+    static uint8_t out[DNS_TCP_MAX];
+    uint8_t question[DNS_UDP_PLAIN];
+    const char *further;
+    struct dns_query tq;
+    struct dns_writer w;
+    size_t n = dns_question(question, target, (enum dns_type)q->type);
+    if (!n || dns_query_read(question, n, &tq) != DNS_READ) {
+        answer_alias(d, from, c, m, len, target, NULL, 0);
+        return;
+    }
+    dns_begin(&w, out, sizeof(out), question, &tq);
+    enum dns_verdict v = dns_zone_answer(&d->zone, &tq, &w, &further);
+    if (v == DNS_FOREIGN && !dns_upstream_is_empty(d->upstream)) {
+        forward(d, from, c, m, len, target, question, n);
+        return;
+    }
+    if (v != DNS_ANSWERED)
+        dns_end(&w, &tq, DNS_NOERROR, true);
+    answer_alias(d, from, c, m, len, target, w.m, w.len);
+}
+
+/* --- one query */
 
 static void take_query(
     struct dns *d, const struct sockaddr_in *from, struct client *c, const uint8_t *m, size_t len)
 {
     static uint8_t out[DNS_TCP_MAX];
+    const char *target;
     struct dns_query q;
     struct dns_writer w;
     switch (dns_query_read(m, len, &q)) {
@@ -257,10 +217,15 @@ static void take_query(
         break;
     }
     dns_begin(&w, out, c ? DNS_TCP_MAX : q.udp_size, m, &q);
-    if (dns_zone_answer(&d->zone, &q, &w) == DNS_ANSWERED)
+    enum dns_verdict v = dns_zone_answer(&d->zone, &q, &w, &target);
+    if (v == DNS_ANSWERED)
         reply(d, from, c, w.m, w.len);
+    else if (len > DNS_UDP_MAX || (v == DNS_FOREIGN && dns_upstream_is_empty(d->upstream)))
+        refuse_query(d, from, c, m, len, DNS_REFUSED);
+    else if (v == DNS_ALIASED)
+        follow(d, from, c, m, len, &q, target);
     else
-        forward(d, from, c, &q, m, len);
+        forward(d, from, c, m, len, NULL, m, len);
 }
 
 static void on_datagrams(void *arg, int events)
@@ -278,9 +243,7 @@ static void on_datagrams(void *arg, int events)
     }
 }
 
-/* --- TCP
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* --- TCP */
 
 static size_t on_stream(void *arg, const char *data, size_t len)
 {
@@ -361,9 +324,7 @@ struct err *dns_new(uv_loop_t *loop, const struct dns_opts *o, struct dns **ret)
 {
     struct dns *d = mem_new(struct dns);
     *d = (struct dns){.loop = loop, .zone = o->zone, .udp = -1, .tcp = -1};
-    for (size_t i = 0; i < o->upstreams.n && d->n_upstreams < DNS_UPSTREAMS; i++)
-        if (inet_pton(AF_INET, o->upstreams.v[i], &d->upstreams[d->n_upstreams]) == 1)
-            d->n_upstreams++;
+    d->upstream = dns_upstream_new(loop, &o->upstreams);
     struct err *e = listen_on(o->address, SOCK_DGRAM, &d->udp);
     if (!e)
         e = listen_on(o->address, SOCK_STREAM, &d->tcp);
@@ -383,8 +344,9 @@ void dns_free(struct dns *d)
 {
     if (!d)
         return;
-    while (d->asked)
-        asked_free(d->asked);
+    dns_upstream_free(d->upstream);
+    while (d->pending)
+        pending_free(d->pending);
     while (d->clients) {
         d->clients->waiting = 0;
         client_drop(d->clients);

@@ -1,21 +1,21 @@
 /*
  * The cluster's name server, on every node: UDP and TCP on the cluster's DNS address, which is local to the
  * node (routes.c), so that a Pod's query never leaves it. Names of the cluster are answered out of the model,
- * all others asked of the host's own name servers.
+ * all others asked of the host's own name servers (dns_upstream.h). An alias is followed, for a Pod's
+ * resolver does not: the answer holds what its target has.
  */
 #ifndef WHERRY_PROXY_DNS_H
 #define WHERRY_PROXY_DNS_H
 
+#include "proxy/dns_upstream.h"
 #include "proxy/dns_zone.h"
 #include <uv.h>
 
 struct dns_opts {
     const char *address; /* "10.96.0.10" */
     struct dns_zone zone;
-    struct str_list
-        upstreams; /* IPv4 addresses, at most DNS_UPSTREAMS are used; none: other names are REFUSED */
+    struct str_list upstreams; /* IPv4 addresses; none: other names are REFUSED */
 };
-enum { DNS_UPSTREAMS = 3 };
 
 struct dns;
 struct err *dns_new(uv_loop_t *loop, const struct dns_opts *o, struct dns **ret)

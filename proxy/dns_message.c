@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-enum { HEADER = 12, LABEL_MAX = 63, CLASS_IN = 1, TYPE_OPT = 41, OPT_LEN = 11 };
+enum { HEADER = 12, LABEL_MAX = 63, POINTER = 0xc0, CLASS_IN = 1, TYPE_OPT = 41, OPT_LEN = 11 };
 enum {
     FLAG_QR = 0x8000,
     FLAG_AA = 0x0400,
@@ -29,21 +29,28 @@ static void put32(uint8_t *p, uint32_t v)
     put16(p + 2, v & 0xffff);
 }
 
-/* --- reading
- * -------------------------------------------------------------------------------------------------------- */
+/* --- reading */
 
-/* A name of a question: labels only (a compression pointer has nothing to point to yet). Returns the offset
- * behind it, 0: malformed. A label with a dot or a NUL in it is no name of ours: it is kept as '?', which no
- * object is called. */
+/* A name, with its labels joined. Returns the offset behind it, 0: malformed. A compression pointer must lead
+ * to what stands before the name that it ends (RFC 1035, 4.1.4), which also ends every chain of them. A label
+ * with a dot or a NUL in it is no name of ours: it is kept as '?', which no object is called. */
 static size_t read_name(const uint8_t *m, size_t len, size_t at, char *name)
 {
-    size_t n = 0;
+    size_t n = 0, limit = at, end = 0;
     for (;;) {
         if (at >= len)
             return 0;
         size_t label = m[at++];
         if (label == 0)
             break;
+        if (label >= POINTER) {
+            size_t to = at < len ? (label - POINTER) << 8 | m[at] : len;
+            if (to >= limit)
+                return 0;
+            end = end ? end : at + 1;
+            at = limit = to;
+            continue;
+        }
         if (label > LABEL_MAX || at + label > len || n + label + 1 > DNS_NAME_MAX)
             return 0;
         if (n)
@@ -55,7 +62,7 @@ static size_t read_name(const uint8_t *m, size_t len, size_t at, char *name)
         at += label;
     }
     name[n] = 0;
-    return at;
+    return end ? end : at;
 }
 
 /* The OPT record, where it is the one additional record of a plain query. */
@@ -91,8 +98,12 @@ enum dns_reading dns_query_read(const uint8_t *m, size_t len, struct dns_query *
     return DNS_READ;
 }
 
-/* --- writing
- * -------------------------------------------------------------------------------------------------------- */
+bool dns_is_truncated(const uint8_t *m)
+{
+    return get16(m + 2) & FLAG_TC;
+}
+
+/* --- writing */
 
 void dns_begin(struct dns_writer *w, uint8_t *m, size_t max, const uint8_t *query, const struct dns_query *q)
 {
@@ -225,6 +236,60 @@ void dns_end(struct dns_writer *w, const struct dns_query *q, enum dns_rcode rco
     put16(w->m + 4, 1);
     for (int i = 0; i < 3; i++)
         put16(w->m + 6 + 2 * i, w->counts[i]);
+}
+
+/* --- from an answer to another */
+
+static void copy_record(struct dns_writer *w, const uint8_t *m, size_t len, size_t data, size_t n,
+    const char *name, enum dns_type type, uint32_t ttl)
+{
+    char target[DNS_NAME_MAX + 1];
+    if (type == DNS_CNAME && read_name(m, len, data, target)) {
+        dns_add_name(w, DNS_ANSWER, name, type, ttl, target);
+    } else if (type == DNS_A || type == DNS_AAAA) {
+        uint8_t *to = begin_record(w, name, type, ttl);
+        bool fits = to && (size_t)(w->m + w->max - to) >= n;
+        if (fits)
+            memcpy(to, m + data, n);
+        end_record(w, DNS_ANSWER, fits ? to : NULL, n);
+    }
+}
+
+enum dns_rcode dns_copy_answers(struct dns_writer *w, const uint8_t *m, size_t len)
+{
+    char name[DNS_NAME_MAX + 1];
+    size_t at = len < HEADER ? 0 : read_name(m, len, HEADER, name);
+    unsigned count = at ? get16(m + 6) : 0;
+    if (at == 0 || get16(m + 4) != 1)
+        return DNS_SERVFAIL;
+    for (at += 4; count--;) {
+        size_t data = at < len ? read_name(m, len, at, name) : 0;
+        if (data == 0 || data + 10 > len)
+            return DNS_SERVFAIL;
+        const uint8_t *head = m + data;
+        data += 10;
+        size_t n = get16(head + 8);
+        if (data + n > len)
+            return DNS_SERVFAIL;
+        if (get16(head + 2) == CLASS_IN)
+            copy_record(w, m, len, data, n, name, (enum dns_type)get16(head),
+                (uint32_t)get16(head + 4) << 16 | get16(head + 6));
+        at = data + n;
+    }
+    return (enum dns_rcode)(get16(m + 2) & 0xf);
+}
+
+size_t dns_question(uint8_t m[DNS_UDP_PLAIN], const char *name, enum dns_type type)
+{
+    memset(m, 0, HEADER);
+    put16(m + 2, FLAG_RD);
+    put16(m + 4, 1);
+    size_t n = put_name(m + HEADER, m + DNS_UDP_PLAIN - 4, name);
+    if (n == 0 || n > DNS_NAME_MAX)
+        return 0;
+    put16(m + HEADER + n, type);
+    put16(m + HEADER + n + 2, CLASS_IN);
+    return HEADER + n + 4;
 }
 
 size_t dns_refusal(uint8_t m[12], uint16_t id, enum dns_rcode rcode)

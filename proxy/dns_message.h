@@ -43,6 +43,8 @@ enum dns_reading {
     DNS_UNKNOWN    /* NOTIMP; id is set */
 };
 enum dns_reading dns_query_read(const uint8_t *m, size_t len, struct dns_query *ret);
+/* m: a header at least. */
+bool dns_is_truncated(const uint8_t *m);
 
 struct dns_writer {
     uint8_t *m;
@@ -66,6 +68,11 @@ void dns_add_txt(struct dns_writer *w, enum dns_section s, const char *name, uin
 void dns_add_soa(struct dns_writer *w, const char *zone, uint32_t ttl);
 /* Sets the flags and counts; the message is w->len bytes. authoritative: AA. */
 void dns_end(struct dns_writer *w, const struct dns_query *q, enum dns_rcode rcode, bool authoritative);
+/* Adds the addresses and aliases that the answer m, of whomever, holds; returns its rcode, DNS_SERVFAIL where
+ * it is malformed (what stood before that was added). */
+enum dns_rcode dns_copy_answers(struct dns_writer *w, const uint8_t *m, size_t len);
+/* A query of our own, with id 0. Returns its length, 0: name is none. */
+size_t dns_question(uint8_t m[DNS_UDP_PLAIN], const char *name, enum dns_type type);
 /* A header only, for what could not be read. Returns its length (12). */
 size_t dns_refusal(uint8_t m[12], uint16_t id, enum dns_rcode rcode);
 

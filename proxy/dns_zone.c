@@ -6,17 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TTL = 5, PARTS_MAX = 8 };
+enum { PARTS_MAX = 8 };
 
 struct lookup {
     const struct dns_zone *zone;
     const struct dns_query *q;
     struct dns_writer *w;
-    bool exists; /* the name is there, if perhaps without such a record */
+    bool exists;       /* the name is there, if perhaps without such a record */
+    const char *alias; /* of whom */
 };
 
-/* --- small things
- * --------------------------------------------------------------------------------------------------- */
+/* --- small things */
 
 static bool wants(const struct lookup *l, enum dns_type type)
 {
@@ -63,9 +63,7 @@ static void each_endpoint(const struct model_service *s,
         }
 }
 
-/* --- Services
- * ---------------------------------------------------------------------------------------------------------
- */
+/* --- Services */
 
 static void add_endpoint(struct lookup *l, const struct model_service *s, const struct endpoint_slice *slice,
     const struct endpoint *e, uint32_t ip, void *arg)
@@ -76,7 +74,7 @@ static void add_endpoint(struct lookup *l, const struct model_service *s, const 
     (void)arg;
     l->exists = true;
     if (wants(l, DNS_A))
-        dns_add_a(l->w, DNS_ANSWER, l->q->name, TTL, ip);
+        dns_add_a(l->w, DNS_ANSWER, l->q->name, DNS_TTL, ip);
 }
 
 static void add_if_named(struct lookup *l, const struct model_service *s, const struct endpoint_slice *slice,
@@ -120,8 +118,8 @@ static void add_srv_of_endpoint(struct lookup *l, const struct model_service *s,
             continue;
         l->exists = true;
         if (wants(l, DNS_SRV)) {
-            dns_add_srv(l->w, DNS_ANSWER, l->q->name, TTL, (uint16_t)opt_int_or(p->port, 0), 100, target);
-            dns_add_a(l->w, DNS_ADDITIONAL, target, TTL, ip);
+            dns_add_srv(l->w, DNS_ANSWER, l->q->name, DNS_TTL, (uint16_t)opt_int_or(p->port, 0), 100, target);
+            dns_add_a(l->w, DNS_ADDITIONAL, target, DNS_TTL, ip);
         }
     }
 }
@@ -143,9 +141,9 @@ static void add_srv(struct lookup *l, const struct model_service *s, const struc
         l->exists = true;
         if (!wants(l, DNS_SRV))
             continue;
-        dns_add_srv(l->w, DNS_ANSWER, l->q->name, TTL, (uint16_t)opt_int_or(p->port, 0), 100, target);
+        dns_add_srv(l->w, DNS_ANSWER, l->q->name, DNS_TTL, (uint16_t)opt_int_or(p->port, 0), 100, target);
         if (parse_ip(s->service->spec->cluster_ip, &ip))
-            dns_add_a(l->w, DNS_ADDITIONAL, target, TTL, ip);
+            dns_add_a(l->w, DNS_ADDITIONAL, target, DNS_TTL, ip);
     }
 }
 
@@ -155,8 +153,9 @@ static void answer_service(struct lookup *l, const struct model_service *s)
     uint32_t ip;
     l->exists = true;
     if (spec->type && strcmp(spec->type, "ExternalName") == 0) {
-        if (spec->external_name)
-            dns_add_name(l->w, DNS_ANSWER, l->q->name, DNS_CNAME, TTL, spec->external_name);
+        l->alias = spec->external_name;
+        if (l->alias)
+            dns_add_name(l->w, DNS_ANSWER, l->q->name, DNS_CNAME, DNS_TTL, spec->external_name);
         return;
     }
     if (l->q->type == DNS_SRV)
@@ -164,7 +163,7 @@ static void answer_service(struct lookup *l, const struct model_service *s)
     else if (is_headless(spec))
         each_endpoint(s, add_endpoint, l, NULL);
     else if (wants(l, DNS_A) && parse_ip(spec->cluster_ip, &ip))
-        dns_add_a(l->w, DNS_ANSWER, l->q->name, TTL, ip);
+        dns_add_a(l->w, DNS_ANSWER, l->q->name, DNS_TTL, ip);
 }
 
 /* part[0] is the namespace, part[1] the Service, and so on, from the right. */
@@ -195,11 +194,10 @@ static void answer_pod(struct lookup *l, char *const *part, size_t n)
             *p = '.';
     l->exists = parse_ip(part[1], &ip);
     if (l->exists && wants(l, DNS_A))
-        dns_add_a(l->w, DNS_ANSWER, l->q->name, TTL, ip);
+        dns_add_a(l->w, DNS_ANSWER, l->q->name, DNS_TTL, ip);
 }
 
-/* --- addresses back to names
- * ---------------------------------------------------------------------------------------- */
+/* --- addresses back to names */
 
 struct reverse {
     uint32_t ip;
@@ -218,7 +216,7 @@ static void match_reverse(struct lookup *l, const struct model_service *s, const
     service_name(l, s, service, sizeof(service));
     snprintf(target, sizeof(target), "%s.%s", e->hostname, service);
     if (wants(l, DNS_PTR))
-        dns_add_name(l->w, DNS_ANSWER, l->q->name, DNS_PTR, TTL, target);
+        dns_add_name(l->w, DNS_ANSWER, l->q->name, DNS_PTR, DNS_TTL, target);
 }
 
 static bool parse_reverse(const char *name, uint32_t *ret)
@@ -245,7 +243,7 @@ static bool answer_reverse(struct lookup *l, uint32_t ip)
         service_name(l, s, target, sizeof(target));
         l->exists = true;
         if (wants(l, DNS_PTR))
-            dns_add_name(l->w, DNS_ANSWER, l->q->name, DNS_PTR, TTL, target);
+            dns_add_name(l->w, DNS_ANSWER, l->q->name, DNS_PTR, DNS_TTL, target);
         return true;
     }
     for (size_t at = 0; !r.found && model_next_service(l->zone->model, &at, &s);)
@@ -255,9 +253,7 @@ static bool answer_reverse(struct lookup *l, uint32_t ip)
     return r.found || (ip & l->zone->service_mask) == l->zone->service_net;
 }
 
-/* --- the zone
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the zone */
 
 /* Cuts "a.b.c" into parts from the right; more than there may be are no name of ours. */
 static size_t split(char *text, char **part)
@@ -288,13 +284,14 @@ static void answer_zone(struct lookup *l, size_t below)
     else if (n == 1 && strcmp(part[0], "dns-version") == 0) {
         l->exists = true;
         if (wants(l, DNS_TXT))
-            dns_add_txt(l->w, DNS_ANSWER, l->q->name, TTL, "1.1.0");
+            dns_add_txt(l->w, DNS_ANSWER, l->q->name, DNS_TTL, "1.1.0");
     }
 }
 
-enum dns_verdict dns_zone_answer(const struct dns_zone *z, const struct dns_query *q, struct dns_writer *w)
+enum dns_verdict dns_zone_answer(
+    const struct dns_zone *z, const struct dns_query *q, struct dns_writer *w, const char **ret_target)
 {
-    struct lookup l = {z, q, w, false};
+    struct lookup l = {z, q, w, false, NULL};
     size_t name = strlen(q->name), domain = strlen(z->domain);
     const char *zone = z->domain;
     uint32_t ip;
@@ -309,8 +306,12 @@ enum dns_verdict dns_zone_answer(const struct dns_zone *z, const struct dns_quer
     } else {
         return DNS_FOREIGN;
     }
+    if (l.alias && !wants(&l, DNS_CNAME)) {
+        *ret_target = l.alias;
+        return DNS_ALIASED;
+    }
     if (w->counts[DNS_ANSWER] == 0 && !w->truncated)
-        dns_add_soa(w, zone, TTL);
+        dns_add_soa(w, zone, DNS_TTL);
     dns_end(w, q, l.exists ? DNS_NOERROR : DNS_NXDOMAIN, true);
     return DNS_ANSWERED;
 }

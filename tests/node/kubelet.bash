@@ -19,7 +19,7 @@ node_start() {
     kubelet_start
 }
 
-mounts() { awk '{print $5}' /proc/self/mountinfo | grep -v '^/run/netns/' || true; }
+mounts() { awk '{print $5}' /proc/self/mountinfo | grep -vE '^/run/netns(/|$)' || true; }
 
 # Detached from bats' descriptors, or bats would wait for it.
 kubelet_start() {

@@ -245,6 +245,39 @@ SH
     dig kubernetes.default.svc.cluster.local | grep -q 10.96.0.1
 }
 
+@test "an answer too long for UDP comes over TCP, and an alias with what its target has" {
+    # Over UDP it says that the answer is longer; over TCP come 100 addresses. Queries without EDNS end with the question.
+    cat >"$T/long" <<'SH'
+#!/bin/bash
+f=$(mktemp)
+if [ "$1" = udp ]; then
+    cat >"$f"
+    { head -c2 "$f"; printf '\203\200'; tail -c+5 "$f"; } | dd bs=4096 iflag=fullblock 2>/dev/null
+else
+    n=$(head -c2 | od -An -tu1 | awk '{print $1 * 256 + $2}')
+    head -c "$n" >"$f"
+    printf "\\x$(printf %02x $(((n + 1600) / 256)))\\x$(printf %02x $(((n + 1600) % 256)))"
+    head -c2 "$f"; printf '\201\200\0\1\0\144\0\0\0\0'; tail -c+13 "$f"
+    for i in {1..100}; do printf "\\300\\014\\0\\1\\0\\1\\0\\0\\0\\11\\0\\4\\300\\0\\2\\x$(printf %02x "$i")"; done
+fi
+rm "$f"
+SH
+    chmod +x "$T/long"
+    dig() { on c dig +noedns +tries=1 +time=8 @10.96.0.10 "$@"; }
+    background stranger socat -T2 UDP-RECVFROM:53,fork EXEC:"$T/long udp"
+    background stranger socat -T2 TCP-LISTEN:53,fork,reuseaddr EXEC:"$T/long tcp"
+    all() { [ "$(dig +short example.org | grep -c '^192\.0\.2\.')" = 100 ]; }
+    wait_until all
+    dig +ignore example.org | grep -q 'flags: qr tc' # so that the asker knows
+    service out "" '.spec |= {type: "ExternalName", externalName: "example.org"}'
+    service chain "" '.spec |= {type: "ExternalName", externalName: "kubernetes.default.svc.cluster.local"}'
+    there() { [ "$(dig +short chain.default.svc.cluster.local | tr '\n' ' ')" = 'kubernetes.default.svc.cluster.local. 10.96.0.1 ' ]; }
+    wait_until there
+    [ "$(dig +short CNAME out.default.svc.cluster.local)" = example.org. ]
+    [ "$(dig +short out.default.svc.cluster.local | head -2 | tr '\n' ' ')" = 'example.org. 192.0.2.1 ' ]
+    [ "$(dig +short out.default.svc.cluster.local | wc -l)" = 101 ]
+}
+
 @test "a firewall that flushes every table: ours is there again" {
     service web 10.96.7.7
     slice web $A

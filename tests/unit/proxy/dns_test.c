@@ -9,6 +9,7 @@ struct answer {
     size_t len;
     unsigned rcode, answers, authority;
     bool truncated, foreign;
+    const char *alias;
 };
 
 static size_t question(uint8_t *m, const char *name, unsigned type)
@@ -41,7 +42,8 @@ static struct answer *ask(const char *name, unsigned type)
     memset(&a, 0, sizeof(a));
     assert_int_equal(dns_query_read(m, question(m, name, type), &q), DNS_READ);
     dns_begin(&w, a.m, sizeof(a.m), m, &q);
-    a.foreign = dns_zone_answer(&zone, &q, &w) == DNS_FOREIGN;
+    a.alias = NULL;
+    a.foreign = dns_zone_answer(&zone, &q, &w, &a.alias) == DNS_FOREIGN;
     a.len = w.len;
     a.rcode = a.m[3] & 15;
     a.answers = a.m[7];
@@ -76,6 +78,68 @@ static void the_zone(void **state)
     says("1-2-3-4.d.pod.cluster.local", DNS_A, DNS_NOERROR, 1);
     assert_true(ask("example.org", DNS_A)->foreign);
     assert_true(ask("1.2.0.192.in-addr.arpa", DNS_PTR)->foreign);
+}
+
+static void an_alias_is_followed(void **state)
+{
+    (void)state;
+    assert_string_equal(ask("x.d.svc.cluster.local", DNS_A)->alias, "a.example");
+    assert_string_equal(ask("x.d.svc.cluster.local", DNS_AAAA)->alias, "a.example");
+    assert_null(ask("x.d.svc.cluster.local", DNS_CNAME)->alias);
+    assert_null(ask("web.d.svc.cluster.local", DNS_A)->alias);
+}
+
+/* The upstream's answer to a.example: an alias to b.example, both by compression, and its addresses. */
+#define FOREIGN                                                                                              \
+    "\1\2\201\200\0\1\0\3\0\0\0\0"                                                                           \
+    "\1a\7example\0\0\1\0\1"                                                                                 \
+    "\300\14\0\5\0\1\0\0\0\11\0\4\1b\300\16"                                                                 \
+    "\300\47\0\1\0\1\0\0\0\11\0\4\300\0\2\1"                                                                 \
+    "\300\47\0\17\0\1\0\0\0\11\0\4\0\1\300\14"
+
+static enum dns_rcode copy(const char *m, size_t n, struct answer *a)
+{
+    uint8_t query[512], *exact = mem_dup(m, n ? n : 1);
+    struct dns_query q;
+    struct dns_writer w;
+    assert_int_equal(dns_query_read(query, question(query, "x.d.svc.cluster.local", DNS_A), &q), DNS_READ);
+    dns_begin(&w, a->m, sizeof(a->m), query, &q);
+    enum dns_rcode rcode = dns_copy_answers(&w, exact, n);
+    a->len = w.len;
+    a->answers = w.counts[DNS_ANSWER];
+    free(exact);
+    return rcode;
+}
+
+static void answers_are_copied(void **state)
+{
+    (void)state;
+    static const char copied[] = "\1a\7example\0\0\5\0\1\0\0\0\11\0\13\1b\7example\0"
+                                 "\1b\7example\0\0\1\0\1\0\0\0\11\0\4\300\0\2\1";
+    struct answer a;
+    assert_int_equal(copy(FOREIGN, sizeof(FOREIGN) - 1, &a), DNS_NOERROR);
+    assert_int_equal(a.answers, 2); /* the MX is not what an address is asked for */
+    assert_memory_equal(a.m + a.len - (sizeof(copied) - 1), copied, sizeof(copied) - 1);
+    assert_int_equal(copy("\1\2\201\203\0\1\0\0\0\0\0\0\1a\0\0\1\0\1", 19, &a), DNS_NXDOMAIN);
+    for (size_t n = 0; n < sizeof(FOREIGN) - 1; n++)
+        assert_int_equal(copy(FOREIGN, n, &a), DNS_SERVFAIL);
+}
+
+static void a_question_of_our_own(void **state)
+{
+    (void)state;
+    uint8_t m[DNS_UDP_PLAIN];
+    struct dns_query q;
+    char longest[300];
+    size_t n = dns_question(m, "a.example", DNS_AAAA);
+    assert_int_equal(dns_query_read(m, n, &q), DNS_READ);
+    assert_string_equal(q.name, "a.example");
+    assert_int_equal(q.type, DNS_AAAA);
+    assert_true(q.recursion);
+    memset(longest, 'a', sizeof(longest) - 1);
+    longest[sizeof(longest) - 1] = 0;
+    assert_int_equal(dns_question(m, longest, DNS_A), 0);
+    assert_int_equal(dns_question(m, "a..b", DNS_A), 0);
 }
 
 /* R-140 and its like: each is refused, none reads beyond its end. */
@@ -137,7 +201,8 @@ static void turned_bytes(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_zone), cmocka_unit_test(hostile_packets), cmocka_unit_test(turned_bytes)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(the_zone), cmocka_unit_test(an_alias_is_followed),
+        cmocka_unit_test(answers_are_copied), cmocka_unit_test(a_question_of_our_own),
+        cmocka_unit_test(hostile_packets), cmocka_unit_test(turned_bytes)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
