@@ -55,8 +55,6 @@ static struct err *refuse(const struct oci_linux *l)
 {
     if (l->intel_rdt)
         return err_new(ERR_UNSUPPORTED, "linux.intelRdt is not supported");
-    if (l->net_devices && l->net_devices->n)
-        return err_new(ERR_UNSUPPORTED, "linux.netDevices is not supported");
     if (l->mount_label && *l->mount_label)
         return err_new(ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not supported");
     return NULL;
@@ -71,6 +69,7 @@ static struct err *plan_linux(struct container *c)
     TRY(namespaces_plan(l, &c->ns));
     TRY(scheduling_plan(c->config->process, l->memory_policy, l->personality, &c->process.scheduling));
     c->userns = c->ns.within & CLONE_NEWUSER;
+    TRY(netdev_plan(c->arena, l, c->ns.within, &c->netdevs));
     TRY(device_rules_table(c->arena, l->resources, &c->devices));
     TRY(cgroups_path(c->arena, l->cgroups_path, c->opts->id, &c->cgroup));
     if (l->rootfs_propagation && *l->rootfs_propagation) {

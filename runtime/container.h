@@ -10,6 +10,7 @@
 #include "runtime/device_rules.h"
 #include "runtime/mounts.h"
 #include "runtime/namespaces.h"
+#include "runtime/netdev.h"
 #include "runtime/process.h"
 #include "runtime/resources.h"
 #include "runtime/verbs.h"
@@ -30,6 +31,7 @@ struct container {
     struct ns_plan ns;
     struct mount_list mounts;
     struct process_plan process;
+    struct netdev_list netdevs;
     struct device_table devices;
     uint64_t rootfs_propagation;
     bool userns;         /* it has one that is not ours, made or joined */

@@ -7,8 +7,9 @@
  * 1. Namespaces. The clone made the new ones; those given by path are entered (unless a helper did before the
  *    clone, which a user or pid namespace asks for). In a new user namespace, init has no identity until the
  *    runtime has written its maps; then it becomes root there.
- * 2. What belongs to a namespace and needs nothing else: names, sysctls (through a procfs of our own), the
- * time offsets, for which a time namespace is made here and then entered, since a clone would close it.
+ * 2. What belongs to a namespace and needs nothing else: names, the time offsets, for which a time namespace
+ * is made here and then entered, since a clone would close it; interfaces that the runtime moves in; sysctls
+ * (through a procfs of our own).
  * 3. Hooks that stand outside (prestart, createRuntime), while the runtime has init wait.
  * 4. The tree. First nothing more may propagate to the host. The rootfs is a copy of its mount tree, put on
  * top of
@@ -37,6 +38,7 @@
 #include "runtime/devices.h"
 #include "runtime/hooks.h"
 #include "runtime/rootfs.h"
+#include "runtime/rtnetlink.h"
 #include "runtime/seal.h"
 #include "runtime/sync.h"
 #include "runtime/sysctl.h"
@@ -145,8 +147,7 @@ static struct err *enter_namespaces(struct init *in, bool joined)
         return err_sys(errno, "PR_SET_DUMPABLE");
     TRY(process_keyring(in->c->opts->id, in->c->opts->no_new_keyring));
     TRY(set_names(in->c->config));
-    TRY(enter_time(in));
-    return sysctl_write(&in->l->sysctl);
+    return enter_time(in);
 }
 
 /* --- 5: cgroups */
@@ -163,6 +164,19 @@ static struct err *enter_cgroups(struct init *in)
     if (in->c->ns.make & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
         return err_sys(errno, "make a cgroup namespace");
     return NULL;
+}
+
+/* The runtime moves them, which has the right to both ends; where to, only we can show it. */
+static struct err *await_interfaces(struct init *in)
+{
+    struct sync_message m;
+    if (!in->c->netdevs.n)
+        return NULL;
+    auto_close socket = -1;
+    TRY(rtnl_socket(&socket));
+    TRY(enter_cgroups(in)); /* the runtime says one thing at a time */
+    TRY(sync_send(in->sync, SYNC_NETDEV, NULL, &socket, 1));
+    return sync_expect(in->sync, SYNC_DONE, &m);
 }
 
 /* --- 3, 6, 10: hooks */
@@ -309,6 +323,8 @@ static struct err *steps(struct init *in, bool joined)
     if (setsid() < 0)
         return err_sys(errno, "setsid");
     TRY(enter_namespaces(in, joined));
+    TRY(await_interfaces(in));
+    TRY(sysctl_write(&in->l->sysctl)); /* of interfaces, too */
     TRY(outer_hooks(in));
     TRY(make_tree(in));
     TRY(finish_tree(in));

@@ -198,6 +198,19 @@ static struct err *outer_hooks(struct launch *l)
     return hooks_run("createRuntime", &h->create_runtime, &s);
 }
 
+/* A namespace that is joined may belong to another user namespace than init's: there its socket has no
+ * rights. */
+static struct err *move_interfaces(struct launch *l, const struct sync_message *m)
+{
+    struct netdev_target to = {.pid = l->pid, .netns = namespaces_fd(&l->c.ns, CLONE_NEWNET), .socket = -1};
+    auto_close socket = m->n_fds ? m->fds[0] : -1;
+    auto_close joined = -1;
+    if (to.netns >= 0)
+        TRY(netdev_socket_in(to.netns, &joined));
+    to.socket = joined >= 0 ? joined : socket;
+    return netdev_move(&l->c.netdevs, &to);
+}
+
 /* init died without a word: how? */
 static struct err *silent_end(struct launch *l)
 {
@@ -220,6 +233,9 @@ static struct err *serve(struct launch *l, const struct sync_message *m)
         return NULL;
     case SYNC_MAPS:
         TRY(write_maps(l));
+        return say(l, SYNC_DONE, NULL, NULL, 0);
+    case SYNC_NETDEV:
+        TRY(move_interfaces(l, m));
         return say(l, SYNC_DONE, NULL, NULL, 0);
     case SYNC_HOOKS:
         TRY(outer_hooks(l));

@@ -15,6 +15,7 @@ enum sync_kind {
     /* init says */
     SYNC_PID = 'p',      /* the helper cloned init: its pid */
     SYNC_MAPS = 'm',     /* I am in a new user namespace: write my maps */
+    SYNC_NETDEV = 'n',   /* descriptor of a netlink socket of mine: bring me my interfaces */
     SYNC_HOOKS = 'h',    /* namespaces are there: run the hooks that stand outside */
     SYNC_READY = 'r',    /* all is done but the start */
     SYNC_WARN = 'w',     /* text */
@@ -22,7 +23,8 @@ enum sync_kind {
     SYNC_CONSOLE = 't',  /* descriptor of the terminal's master */
     SYNC_LISTENER = 'l', /* number of seccomp's listener: take it out of me */
     /* the runtime says */
-    SYNC_DONE = 'd',    /* the maps are written; the hooks have run; the listener is with its agent */
+    SYNC_DONE = 'd', /* the maps are written; the interfaces moved; the hooks have run; the listener is with
+                        its agent */
     SYNC_CGROUPS = 'c', /* your pid out here, descriptors of tasks files */
     SYNC_GO = 'g',      /* start the program */
 };
