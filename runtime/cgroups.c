@@ -48,10 +48,13 @@ struct err *cgroups_open(struct cgroups *c)
     if (!d)
         return err_sys(errno, "open " CGROUPS_ROOT);
     struct err *e = NULL;
-    for (struct dirent *ent; !e && (ent = readdir(d));)
+    errno = 0; /* what tells the end from an error */
+    for (struct dirent *ent; !e && (ent = readdir(d)); errno = 0)
         if (ent->d_type == DT_DIR &&
             ent->d_name[0] != '.') /* links (cpu -> cpu,cpuacct) are the same again */
             e = add(c, dirfd(d), ent->d_name);
+    if (!e && errno)
+        e = err_sys(errno, "read " CGROUPS_ROOT);
     closedir(d);
     if (!e && !c->n)
         e = err_new(ERR_UNSUPPORTED, "no cgroup hierarchy is mounted below " CGROUPS_ROOT);
@@ -144,21 +147,18 @@ static void hand_down(int dir)
 }
 
 /* A v1 cpuset starts with nothing, and nothing can enter it: it gets what its parent has. */
-static void fill_cpuset(int parent, int dir)
+static struct err *fill_cpuset(int parent, int dir)
 {
     static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
     for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
-        char *own = NULL, *from = NULL;
-        auto_err *e = file_read(dir, files[i], 4096, &own, NULL);
-        auto_free char *own_ = own;
-        if (e || own[0] != '\n')
+        auto_free char *own = NULL, *from = NULL;
+        TRY(file_read(dir, files[i], 4096, &own, NULL));
+        if (own[0] != '\n')
             continue;
-        auto_err *e2 = file_read(parent, files[i], 4096, &from, NULL);
-        auto_free char *from_ = from;
-        if (!e2) {
-            err_free(file_put(dir, files[i], from)); /* entering says so */
-        }
+        TRY_WRAP(file_read(parent, files[i], 4096, &from, NULL), "the folder above");
+        TRY(file_put(dir, files[i], from));
     }
+    return NULL;
 }
 
 static struct err *make_steps(struct cgroups_hierarchy *h, const char *path)
@@ -166,6 +166,8 @@ static struct err *make_steps(struct cgroups_hierarchy *h, const char *path)
     bool cpuset = !strcmp(h->name, "cpuset") || strstr(h->name, "cpuset,") || strstr(h->name, ",cpuset");
     auto_free char *copy = mem_strdup(path);
     auto_close at = dup(h->root);
+    if (at < 0)
+        return err_sys(errno, "make cgroup %s%s", h->name, path);
     char *save = NULL;
     for (char *name = strtok_r(copy, "/", &save); name; name = strtok_r(NULL, "/", &save)) {
         if (h->v2)
@@ -175,10 +177,12 @@ static struct err *make_steps(struct cgroups_hierarchy *h, const char *path)
         int next = openat(at, name, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         if (next < 0)
             return err_sys(errno, "open cgroup %s%s", h->name, path);
+        struct err *e = NULL;
         if (cpuset)
-            fill_cpuset(at, next);
+            e = fill_cpuset(at, next);
         close(at);
         at = next;
+        TRY_WRAP(e, "make cgroup %s%s", h->name, path);
     }
     h->dir = take_fd(at);
     return NULL;

@@ -19,11 +19,14 @@ static struct err *kill_init(const struct record *r)
 {
     auto_close pidfd = record_pidfd(r);
     if (pidfd < 0)
-        return NULL;
+        return errno == ESRCH ? NULL : err_sys(errno, "look for init");
     if (syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0) < 0 && errno != ESRCH)
         return err_sys(errno, "kill init");
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
-    if (poll(&p, 1, END_MS) == 0)
+    int rc = poll(&p, 1, END_MS);
+    if (rc < 0)
+        return err_sys(errno, "wait for init");
+    if (rc == 0)
         return err_new(ERR_TIMEOUT, "init did not end in %d s", END_MS / 1000);
     return NULL;
 }

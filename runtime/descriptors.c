@@ -11,9 +11,10 @@ struct err *descriptors_close(int preserve, int *const *keep, int n)
     for (int i = 0; i < n; i++) { /* out of the way of each other first */
         if (*keep[i] < 0)
             continue;
-        *keep[i] = fcntl(*keep[i], F_DUPFD_CLOEXEC, first + n);
-        if (*keep[i] < 0)
+        int moved = fcntl(*keep[i], F_DUPFD_CLOEXEC, first + n);
+        if (moved < 0)
             return err_sys(errno, "move a descriptor");
+        *keep[i] = moved;
     }
     for (int i = 0; i < n; i++) {
         if (*keep[i] < 0)

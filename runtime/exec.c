@@ -24,7 +24,8 @@ static struct err *find_container(
     TRY(record_find(g->root, id, j->arena, &dir, r));
     j->init = record_pidfd(r);
     if (j->init < 0)
-        return err_new(ERR_CONFLICT, "cannot exec in a stopped container");
+        return errno == ESRCH ? err_new(ERR_CONFLICT, "cannot exec in a stopped container")
+                              : err_sys(errno, "look for init");
     enum record_status s = record_status(r, dir);
     if (s == RECORD_PAUSED && !ignore_paused)
         return err_new(ERR_CONFLICT, "cannot exec in a paused container (use --ignore-paused to override)");

@@ -83,15 +83,20 @@ static struct err *await(pid_t pid, const struct oci_hook *h, int out)
     int64_t seconds = opt_int_or(h->timeout, DEFAULT_S), end = clock_mono_ms() + seconds * 1000;
     auto_close pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
     struct pollfd p = {.fd = pidfd, .events = POLLIN};
-    int rc, status = 0;
-    do
+    int rc = -1, status = 0, failed = errno;
+    while (pidfd >= 0 && rc < 0) {
         rc = poll(&p, 1, (int)(end - clock_mono_ms() > 0 ? end - clock_mono_ms() : 0));
-    while (rc < 0 && errno == EINTR);
-    if (rc == 0)
+        failed = errno;
+        if (rc < 0 && failed != EINTR)
+            break;
+    }
+    if (rc <= 0)
         kill(-pid, SIGKILL);
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     char text[512];
+    if (rc < 0)
+        return err_sys(failed, "%s: wait for it", h->path);
     if (rc == 0)
         return err_new(ERR_TIMEOUT, "%s: still running after %lld s", h->path, (long long)seconds);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)

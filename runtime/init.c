@@ -299,8 +299,11 @@ static struct err *await_start(struct init *in)
             return err_sys(errno, "accept the start");
         if (fd < 0)
             continue;
-        err_free(sync_recv(fd, &m, &end));
-        if (!end && m.kind == SYNC_GO) {
+        struct err *e = sync_recv(fd, &m, &end);
+        if (e)
+            err_free(sync_send_error(fd, e));
+        err_free(e);
+        if (!e && !end && m.kind == SYNC_GO) {
             in->sync = fd;
             close(in->c->listen);
             return NULL;

@@ -151,6 +151,8 @@ static struct err *send_helper(struct way *w)
         return err_sys(errno, "clone");
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
         ;
+    if (!w->e && w->j->pid <= 0)
+        return err_new(ERR_SYSTEM, "what was to join the container for us was killed");
     return take_ptr(w->e);
 }
 
@@ -199,7 +201,8 @@ static struct err *start(struct way *w)
     TRY(send_helper(w));
     close(take_fd(w->sync[1]));
     j->pidfd = (int)syscall(SYS_pidfd_open, j->pid, 0);
-    struct err *e = oom_score_set(j->pid, j->process.oci->oom_score_adj);
+    struct err *e = j->pidfd < 0 ? err_sys(errno, "pidfd of the process")
+                                 : oom_score_set(j->pid, j->process.oci->oom_score_adj);
     if (!e)
         e = handover_pidfd(j->pidfd_socket, "setns", j->pidfd);
     if (!e)

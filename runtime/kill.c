@@ -33,9 +33,9 @@ static struct err *kill_all(const struct record *r, struct arena *a, int signal)
 static struct err *kill_init(const struct record *r, int signal)
 {
     auto_close pidfd = record_pidfd(r);
-    if (pidfd < 0 || (syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0) < 0 && errno == ESRCH))
-        return err_new(ERR_CONFLICT, "container not running");
-    return NULL;
+    if (pidfd >= 0 && !syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0))
+        return NULL;
+    return errno == ESRCH ? err_new(ERR_CONFLICT, "container not running") : err_sys(errno, "signal init");
 }
 
 struct err *verb_kill(const struct globals *g, int argc, char **argv, int *ret_status)

@@ -172,6 +172,13 @@ static struct err *executable(const char *name, const char *path)
     return NULL;
 }
 
+/* As the shell goes on searching; what fails for another reason may be there. */
+static bool is_elsewhere(int errnum)
+{
+    return errnum == ENOENT || errnum == ENOTDIR || errnum == EACCES || errnum == EISDIR || errnum == ELOOP ||
+           errnum == ENAMETOOLONG;
+}
+
 struct err *process_find(const struct process_plan *p, struct arena *a, const char **ret_path)
 {
     const char *name = p->argv[0];
@@ -190,6 +197,8 @@ struct err *process_find(const struct process_plan *p, struct arena *a, const ch
             *ret_path = try;
             return NULL;
         }
+        if (!is_elsewhere(err_errno(e)))
+            return take_ptr(e);
         if (!*at)
             break;
     }

@@ -148,10 +148,11 @@ uint64_t record_start_time(pid_t pid)
     snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
     auto_close fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
-    if (n <= 0)
+    if (n < 0 && errno != ENOENT)
         return 0;
-    text[n] = '\0';
+    text[n > 0 ? n : 0] = '\0';
     char *p = strrchr(text, ')'); /* the name may hold anything */
+    errno = ESRCH;
     if (!p || !p[1] || p[2] == 'Z' || p[2] == 'X')
         return 0;
     p += 2;
@@ -164,6 +165,7 @@ uint64_t record_start_time(pid_t pid)
 
 int record_pidfd(const struct record *r)
 {
+    errno = ESRCH;
     if (!r->pid.set || r->pid.v <= 0)
         return -1;
     int fd = (int)syscall(SYS_pidfd_open, (pid_t)r->pid.v, 0);
@@ -173,7 +175,9 @@ int record_pidfd(const struct record *r)
     uint64_t start = record_start_time((pid_t)r->pid.v);
     if (start && start == (uint64_t)opt_int_or(r->start_time, 0))
         return fd;
+    int failed = start ? ESRCH : errno;
     close(fd);
+    errno = failed;
     return -1;
 }
 

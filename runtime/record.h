@@ -47,9 +47,9 @@ struct err *record_remove(int root, const char *id) __attribute__((warn_unused_r
 /* Exclusive: start, delete and update of one container do not mix. Released by closing dir. */
 struct err *record_lock(int dir) __attribute__((warn_unused_result));
 
-/* Start time of pid; 0 where it is gone or a zombie. */
+/* Start time of pid; 0 and errno where it cannot be told: ESRCH for one that is gone or a zombie. */
 uint64_t record_start_time(pid_t pid);
-/* A pidfd of init that is surely it, -1 where it is gone. */
+/* A pidfd of init that is surely it; -1 and errno where there is none: ESRCH when it is gone. */
 int record_pidfd(const struct record *r);
 enum record_status record_status(const struct record *r, int dir);
 const char *record_status_name(enum record_status s);

@@ -21,8 +21,10 @@ static struct err *connect_init(const struct record *r, int dir, int *ret_fd)
         return err_sys(errno, "socket");
     snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" RECORD_SOCKET, dir);
     if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-        return err_new(ERR_CONFLICT, "cannot start a container in the %s state",
-            record_status_name(record_status(r, dir)));
+        return errno != ECONNREFUSED && errno != ENOENT
+                   ? err_sys(errno, "connect to init")
+                   : err_new(ERR_CONFLICT, "cannot start a container in the %s state",
+                         record_status_name(record_status(r, dir)));
     *ret_fd = take_fd(fd);
     return NULL;
 }
