@@ -84,8 +84,8 @@ struct err *err_new(enum err_kind kind, const char *fmt, ...)
 /* libc's text as part of a sentence, and as Go programs have it: "no such file or directory". */
 static char *sys_message(const char *what, int errnum)
 {
-    char space[128];
-    char *text = mem_printf("%s: %s", what, strerror_r(errnum, space, sizeof(space)));
+    const char *said = strerrordesc_np(errnum); /* not strerror(3): it looks for translations first */
+    char *text = mem_printf("%s: %s", what, said ? said : "unknown error");
     char *first = text + strlen(what) + 2;
     if (isupper((unsigned char)first[0]) && !isupper((unsigned char)first[1]))
         *first = (char)tolower((unsigned char)*first);

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -44,26 +43,39 @@ static const char **list_of(struct arena *a, const struct str_list *l, const cha
     return v;
 }
 
+/* In the child that shares our memory: nothing but calls. Returns errno of what failed. */
+static int become_hook(const char *path, char *const *argv, char *const *envp, int in, int out)
+{
+    sigset_t none;
+    sigemptyset(&none);
+    if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0 && !setpgid(0, 0) &&
+        !syscall(SYS_close_range, 3, ~0U, 0) && !sigprocmask(SIG_SETMASK, &none, NULL))
+        execve(path, argv, envp);
+    return errno;
+}
+
+static __attribute__((noinline)) pid_t fork_hook(
+    const char *path, char *const *argv, char *const *envp, int in, int out, volatile int *failed)
+{
+    pid_t pid = vfork();
+    if (pid)
+        return pid;
+    *failed = become_hook(path, argv, envp, in, out);
+    _exit(127);
+}
+
 static struct err *start(const struct oci_hook *h, int in, int out, pid_t *ret)
 {
     auto_arena *a = arena_new();
-    posix_spawn_file_actions_t fa;
-    posix_spawnattr_t attr;
-    sigset_t none;
-    sigemptyset(&none);
-    posix_spawn_file_actions_init(&fa);
-    posix_spawnattr_init(&attr);
-    posix_spawn_file_actions_adddup2(&fa, in, 0);
-    posix_spawn_file_actions_adddup2(&fa, out, 1);
-    posix_spawn_file_actions_adddup2(&fa, out, 2);
-    posix_spawn_file_actions_addclosefrom_np(&fa, 3);
-    posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK);
-    posix_spawnattr_setsigmask(&attr, &none);
-    int rc = posix_spawn(ret, h->path, &fa, &attr, (char *const *)list_of(a, &h->args, h->path),
-        h->env.n ? (char *const *)list_of(a, &h->env, NULL) : environ);
-    posix_spawn_file_actions_destroy(&fa);
-    posix_spawnattr_destroy(&attr);
-    return rc ? err_sys(rc, "start %s", h->path) : NULL;
+    volatile int failed = 0;
+    *ret = fork_hook(h->path, (char *const *)list_of(a, &h->args, h->path),
+        h->env.n ? (char *const *)list_of(a, &h->env, NULL) : environ, in, out, &failed);
+    if (*ret < 0)
+        return err_sys(errno, "vfork");
+    if (!failed)
+        return NULL;
+    waitpid(*ret, NULL, 0);
+    return err_sys(failed, "start %s", h->path);
 }
 
 /* The last line that it printed. */

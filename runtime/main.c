@@ -146,8 +146,10 @@ static struct err *run(int argc, char **argv, char **original, int *ret_status)
 int main(int argc, char **argv)
 {
     int status;
+#ifdef M_TOP_PAD                   /* glibc */
     mallopt(M_TOP_PAD, 512 << 10); /* one brk(2), not a dozen */
     mallopt(M_TRIM_THRESHOLD, 64 << 20);
+#endif
     prctl(PR_SET_NAME, "wherry-runtime", 0, 0, 0);
     /* nobody looks into a process that is about to enter a container */
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
