@@ -4,6 +4,7 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "lib/yaml.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -268,10 +269,10 @@ static struct err *read_manifest(struct arena *a, const char *file, const struct
 {
     auto_free char *text = NULL;
     size_t len;
-    if (strcmp(file, "-") == 0)
-        TRY(file_read_fd(STDIN_FILENO, MANIFEST_MAX, &text, &len));
-    else
-        TRY(file_read(AT_FDCWD, file, MANIFEST_MAX, &text, &len));
+    auto_close fd = strcmp(file, "-") == 0 ? dup(STDIN_FILENO) : open(file, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return err_sys(errno, "open");
+    TRY(file_read_stream(fd, MANIFEST_MAX, &text, &len)); /* a shell's <(...) is a pipe, too */
     struct json_limits limits = json_limits_default;
     limits.bytes = MANIFEST_MAX;
     return yaml_parse(a, text, len, &limits, ret);

@@ -91,6 +91,8 @@ static struct err *apply_one(struct change *c, const struct json *doc)
     const char *ns;
     const struct json *live = NULL;
     TRY(locate(c, doc, &res, &ns));
+    if (res.namespaced)
+        doc = json_with_at(c->a, doc, json_new_str(c->a, ns), "metadata", "namespace", NULL);
     if (!name_of(doc))
         return create(c, &res, ns, doc);
     TRY(find(c, &res, ns, name_of(doc), &live));

@@ -1,6 +1,7 @@
 #include "cli/apply_plan.h"
 
 #include "lib/mem.h"
+#include <stdlib.h>
 #include <string.h>
 
 /* Lists that the server merges by a key of their items (the API's patchMergeKey); all other lists are
@@ -78,13 +79,54 @@ static const struct json *with_deletions(struct arena *a, const struct json *las
     return out;
 }
 
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(((const struct json_member *)a)->name, ((const struct json_member *)b)->name);
+}
+
+/* Members in the order of their names, all the way down: the text that kubectl writes for the same manifest.
+ */
+static struct json sorted(struct arena *a, const struct json *j)
+{
+    struct json copy = *j;
+    if (j->type == JSON_ARRAY) {
+        struct json *items = arena_array(a, j->n, sizeof(*items));
+        for (uint32_t i = 0; i < j->n; i++)
+            items[i] = sorted(a, &j->items[i]);
+        copy.items = items;
+    } else if (j->type == JSON_OBJECT) {
+        struct json_member *members = arena_array(a, j->n, sizeof(*members));
+        for (uint32_t i = 0; i < j->n; i++)
+            members[i] = (struct json_member){j->members[i].name, sorted(a, &j->members[i].value)};
+        if (j->n)
+            qsort(members, j->n, sizeof(*members), by_name);
+        copy.members = members;
+    }
+    return copy;
+}
+
+/* kubectl's JSON writer keeps its text harmless inside HTML; in JSON these stand in strings only. */
+static void write_as_kubectl(struct buf *text, const struct json *j)
+{
+    auto_buf plain = BUF_INIT(text->max);
+    json_write(&plain, j, 0);
+    for (const char *p = buf_str(&plain); *p; p++)
+        if (*p == '<' || *p == '>' || *p == '&')
+            buf_addf(text, "\\u%04x", *p);
+        else if (!strncmp(p, "\xe2\x80\xa8", 3) || !strncmp(p, "\xe2\x80\xa9", 3))
+            buf_addf(text, "\\u%04x", 0x2028 + (p[2] == '\xa9')), p += 2;
+        else
+            buf_addc(text, *p);
+}
+
 const struct json *apply_annotated(struct arena *a, const struct json *manifest)
 {
     auto_buf text = BUF_INIT(4 << 20);
     const struct json *annotations = json_at(manifest, "metadata", "annotations", NULL);
     annotations = json_with(a, annotations, APPLY_ANNOTATION, NULL);
     const struct json *plain = json_with_at(a, manifest, annotations, "metadata", "annotations", NULL);
-    json_write(&text, plain, 0);
+    struct json canonical = sorted(a, plain);
+    write_as_kubectl(&text, &canonical);
     buf_addc(&text, '\n');
     annotations = json_with(a, annotations, APPLY_ANNOTATION, json_new_str(a, buf_str(&text)));
     return json_with_at(a, manifest, annotations, "metadata", "annotations", NULL);

@@ -8,7 +8,9 @@
 
 #define APPLY_ANNOTATION "kubectl.kubernetes.io/last-applied-configuration"
 
-/* The manifest with its own text in APPLY_ANNOTATION: the body of a POST. */
+/* The manifest with its own text in APPLY_ANNOTATION, as kubectl writes it (names sorted, so that the same
+ * manifest is the same text): the body of a POST. A namespace that the manifest does not name must be in it.
+ */
 const struct json *apply_annotated(struct arena *a, const struct json *manifest);
 /* A strategic merge patch that brings a live object to the manifest: what the manifest says, and a deletion
  * for what the last applied manifest said and this one does not. */

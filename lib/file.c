@@ -18,16 +18,9 @@
 #include <time.h>
 #include <unistd.h>
 
-struct err *file_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
+static struct err *read_all(int fd, size_t max, size_t chunk, char **ret, size_t *ret_len)
 {
-    struct stat st;
-    if (fstat(fd, &st) < 0)
-        return err_sys(errno, "stat");
-    if (!S_ISREG(st.st_mode))
-        return err_new(ERR_INVALID, "not a regular file");
     auto_buf b = BUF_INIT(max);
-    /* procfs and friends say size 0: what they hold is known only by reading */
-    size_t chunk = st.st_size > 0 && (size_t)st.st_size < max ? (size_t)st.st_size + 1 : 4096;
     for (;;) {
         size_t room = max - b.len < chunk ? max - b.len : chunk;
         char probe = 0;
@@ -47,6 +40,23 @@ struct err *file_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
         *ret_len = b.len;
     *ret = buf_take(&b);
     return NULL;
+}
+
+struct err *file_read_fd(int fd, size_t max, char **ret, size_t *ret_len)
+{
+    struct stat st;
+    if (fstat(fd, &st) < 0)
+        return err_sys(errno, "stat");
+    if (!S_ISREG(st.st_mode))
+        return err_new(ERR_INVALID, "not a regular file");
+    /* procfs and friends say size 0: what they hold is known only by reading */
+    bool sized = st.st_size > 0 && (size_t)st.st_size < max;
+    return read_all(fd, max, sized ? (size_t)st.st_size + 1 : 4096, ret, ret_len);
+}
+
+struct err *file_read_stream(int fd, size_t max, char **ret, size_t *ret_len)
+{
+    return read_all(fd, max, 16384, ret, ret_len);
 }
 
 struct err *file_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)

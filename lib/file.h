@@ -16,6 +16,9 @@
 struct err *file_read(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len)
     __attribute__((warn_unused_result));
 struct err *file_read_fd(int fd, size_t max, char **ret, size_t *ret_len) __attribute__((warn_unused_result));
+/* The same of whatever fd is, until its end: a person's standard input is waited for. */
+struct err *file_read_stream(int fd, size_t max, char **ret, size_t *ret_len)
+    __attribute__((warn_unused_result));
 /* A file of procfs, sysfs or cgroupfs: one write(2) of the whole text, O_WRONLY, never created. */
 struct err *file_put(int dirfd, const char *path, const char *text) __attribute__((warn_unused_result));
 

@@ -21,6 +21,8 @@ pods_of_web() { k get pods -l app=web -o jsonpath='{range .items[?(@.status.phas
     run k apply -f examples/web.yaml
     [ "$status" = 0 ]
     [ "$(grep -c unchanged <<<"$output")" = 2 ]
+    [ "$(sed -n p examples/web.yaml | w apply -f - | grep -c unchanged)" = 2 ]
+    [ "$(w apply -f <(sed -n p examples/web.yaml) | grep -c unchanged)" = 2 ]
 }
 
 @test "the Service answers by name and by cluster IP, from different Pods" {

@@ -60,9 +60,13 @@ static void the_annotation_holds_the_manifest(void **state)
 {
     (void)state;
     auto_arena *a = arena_new();
-    const struct json *o = apply_annotated(a, json(a, "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"x\"}}"));
+    const struct json *o =
+        apply_annotated(a, json(a, "{\"spec\":{\"b\":[{\"z\":1,\"y\":2}],\"a\":\"1 > 0 && \u2028\"},"
+                                   "\"kind\":\"Pod\",\"metadata\":{\"name\":\"x\"}}"));
     assert_string_equal(json_str(json_get(json_at(o, "metadata", "annotations", NULL), APPLY_ANNOTATION)),
-        "{\"kind\":\"Pod\",\"metadata\":{\"name\":\"x\",\"annotations\":{}}}\n");
+        "{\"kind\":\"Pod\",\"metadata\":{\"annotations\":{},\"name\":\"x\"},\"spec\":{\"a\":\"1 \\u003e 0 "
+        "\\u0026\\u0026 \\u2028\",\"b\":[{"
+        "\"y\":2,\"z\":1}]}}\n");
 }
 
 static void readiness(void **state)

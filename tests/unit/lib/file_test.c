@@ -86,6 +86,27 @@ static void reads_no_special_files(void **state)
         file_read(p->fd, "none", 10, &text, NULL), ERR_NOT_FOUND, "open none: no such file or directory");
 }
 
+static void reads_a_stream_to_its_end(void **state)
+{
+    (void)state;
+    int pipefd[2];
+    auto_free char *text = NULL;
+    char *none;
+    size_t n;
+    assert_int_equal(pipe2(pipefd, O_CLOEXEC), 0);
+    assert_int_equal(write(pipefd[1], "0123456789", 10), 10);
+    close(pipefd[1]);
+    assert_ok(file_read_stream(pipefd[0], 10, &text, &n));
+    assert_string_equal(text, "0123456789");
+    assert_int_equal(n, 10);
+    close(pipefd[0]);
+    assert_int_equal(pipe2(pipefd, O_CLOEXEC), 0);
+    assert_int_equal(write(pipefd[1], "0123456789", 10), 10);
+    assert_error(file_read_stream(pipefd[0], 9, &none, &n), ERR_LIMIT, "larger than 9 bytes");
+    close(pipefd[0]);
+    close(pipefd[1]);
+}
+
 static void writes_whole(void **state)
 {
     struct place *p = *state;
@@ -334,6 +355,7 @@ int main(void)
         TEST(reads_up_to_its_ceiling),
         TEST(reads_procfs_whole),
         TEST(reads_no_special_files),
+        TEST(reads_a_stream_to_its_end),
         TEST(writes_whole),
         TEST(takes_over_what_a_killed_writer_left),
         TEST(writers_do_not_mix),
