@@ -55,8 +55,6 @@ static struct err *refuse(const struct oci_linux *l)
 {
     if (l->intel_rdt)
         return err_new(ERR_UNSUPPORTED, "linux.intelRdt is not supported");
-    if (l->mount_label && *l->mount_label)
-        return err_new(ERR_UNSUPPORTED, "linux.mountLabel: SELinux is not supported");
     return NULL;
 }
 
@@ -67,6 +65,7 @@ static struct err *plan_linux(struct container *c)
         return err_new(ERR_INVALID, "linux: absent");
     TRY(refuse(l));
     TRY(namespaces_plan(l, &c->ns));
+    TRY(lsm_plan_here(c->config->process, l->mount_label, &c->process.lsm));
     TRY(scheduling_plan(c->config->process, l->memory_policy, l->personality, &c->process.scheduling));
     c->userns = c->ns.within & CLONE_NEWUSER;
     TRY(netdev_plan(c->arena, l, c->ns.within, &c->netdevs));

@@ -99,6 +99,7 @@ static struct err *exec(
     TRY(process_plan(a, &p, &j.process));
     j.process.filter = filter;
     TRY(plan_scheduling(&p, &r, &j));
+    TRY(lsm_plan_here(&p, NULL, &j.process.lsm));
     if (j.process.unknown_cap)
         report_warning("process.capabilities: \"%s\" is unknown here and left out", j.process.unknown_cap);
     j.record = &r;

@@ -37,6 +37,7 @@
 #include "runtime/descriptors.h"
 #include "runtime/devices.h"
 #include "runtime/hooks.h"
+#include "runtime/procfs.h"
 #include "runtime/rootfs.h"
 #include "runtime/rtnetlink.h"
 #include "runtime/seal.h"
@@ -65,7 +66,8 @@ struct init {
     struct container *c;
     const struct oci_linux *l;
     int sync;
-    int root; /* the rootfs; -1 once pivoted */
+    int root;   /* the rootfs; -1 once pivoted */
+    int procfs; /* our own; -1 where nobody needs one any more */
     bool in_cgroups;
     pid_t outer_pid;  /* as the host counts */
     const char *path; /* of the program */
@@ -179,6 +181,18 @@ static struct err *await_interfaces(struct init *in)
     return sync_expect(in->sync, SYNC_DONE, &m);
 }
 
+static struct err *write_sysctls(struct init *in)
+{
+    bool confined = lsm_wanted(&in->c->process.lsm);
+    if (!in->l->sysctl.n && !confined)
+        return NULL;
+    auto_close procfs = -1;
+    TRY(procfs_private(&procfs));
+    if (confined)
+        in->procfs = fcntl(procfs, F_DUPFD_CLOEXEC, 3);
+    return sysctl_write(&in->l->sysctl, procfs);
+}
+
 /* --- 3, 6, 10: hooks */
 
 static struct err *outer_hooks(struct init *in)
@@ -263,12 +277,19 @@ static struct err *finish_tree(struct init *in)
 
 static struct err *close_descriptors(struct init *in)
 {
-    int *keep[] = {&in->sync, &in->c->listen};
+    int *keep[] = {&in->sync, &in->c->listen, &in->procfs};
     in->root = in->slave = -1;
     return descriptors_close(in->c->preserve, keep, ARRAY_SIZE(keep));
 }
 
 /* --- 8: the process */
+
+/* Hooks of createContainer have run, unconfined, as they are the host's; those of startContainer are not. */
+static struct err *confine(struct init *in)
+{
+    auto_close procfs = take_fd(in->procfs);
+    return lsm_apply(&in->c->process.lsm, procfs);
+}
 
 static struct err *become_process(struct init *in)
 {
@@ -277,6 +298,7 @@ static struct err *become_process(struct init *in)
     TRY(scheduling_apply(&p->scheduling));
     TRY(process_rlimits(p, warn, in));
     process_home(p, in->c->arena);
+    TRY(confine(in));
     umask(022);
     TRY(process_identity(p));
     TRY(process_chdir(p));
@@ -327,7 +349,7 @@ static struct err *steps(struct init *in, bool joined)
         return err_sys(errno, "setsid");
     TRY(enter_namespaces(in, joined));
     TRY(await_interfaces(in));
-    TRY(sysctl_write(&in->l->sysctl)); /* of interfaces, too */
+    TRY(write_sysctls(in)); /* of interfaces, too */
     TRY(outer_hooks(in));
     TRY(make_tree(in));
     TRY(finish_tree(in));
@@ -340,7 +362,7 @@ static struct err *steps(struct init *in, bool joined)
 
 void init_main(struct container *c, int sync, bool joined)
 {
-    struct init in = {.c = c, .l = c->config->linux_, .sync = sync, .root = -1, .slave = -1};
+    struct init in = {.c = c, .l = c->config->linux_, .sync = sync, .root = -1, .slave = -1, .procfs = -1};
     seal_release();
     struct err *e = steps(&in, joined);
     if (in.sync >= 0)

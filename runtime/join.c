@@ -17,6 +17,7 @@
 #include "runtime/listener.h"
 #include "runtime/namespaces.h"
 #include "runtime/oom_score.h"
+#include "runtime/procfs.h"
 #include "runtime/seal.h"
 #include "runtime/sync.h"
 #include <errno.h>
@@ -43,6 +44,7 @@ struct way {
     int tasks[CGROUPS_MAX], n_tasks;
     int cgroup; /* of the unified hierarchy, -1 */
     int namespaces;
+    int procfs;    /* the host's, and nobody else's; -1 */
     struct err *e; /* the helper's, in our memory */
 };
 
@@ -83,12 +85,20 @@ static struct err *take_terminal(struct way *w)
     return err_wrap(console_make(root, w->j->console, &w->j->process, &slave), "process.terminal");
 }
 
+/* At once: what it is done with shows the host's processes. */
+static struct err *confine(struct way *w)
+{
+    auto_close procfs = take_fd(w->procfs);
+    return lsm_apply(&w->j->process.lsm, procfs);
+}
+
 static struct err *steps(struct way *w)
 {
     struct process_plan *p = &w->j->process;
     struct sync_message m;
     const char *path;
     TRY(become_member(w));
+    TRY(confine(w));
     TRY(take_terminal(w));
     int *keep[] = {&w->sync[1]};
     TRY(descriptors_close(w->j->preserve, keep, 1));
@@ -223,14 +233,16 @@ static struct err *start(struct way *w)
 
 struct err *join_start(struct join *j)
 {
-    struct way w = {.j = j, .cgroup = -1};
+    struct way w = {.j = j, .cgroup = -1, .procfs = -1};
     struct cgroups c = {0};
     for (size_t i = 0; i < j->record->namespaces.n; i++) {
         const struct ns_kind *k = namespaces_kind(j->record->namespaces.v[i]);
         w.namespaces |= k ? k->flag : 0;
     }
     TRY(open_cgroups(&w, &c));
-    struct err *e = sync_pair(w.sync);
+    struct err *e = lsm_wanted(&j->process.lsm) ? procfs_private(&w.procfs) : NULL;
+    if (!e)
+        e = sync_pair(w.sync);
     if (!e) {
         e = start(&w);
         close(w.sync[0]);

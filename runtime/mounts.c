@@ -225,8 +225,14 @@ static struct err *finish_bind(
     return NULL;
 }
 
-static struct err *finish(
-    struct arena *a, struct mount_plan *m, const struct oci_mount *o, const char *bundle)
+/* File systems that SELinux labels by itself. */
+static bool has_own_labels(const char *type)
+{
+    return !strcmp(type, "proc") || !strcmp(type, "sysfs") || !strcmp(type, "mqueue");
+}
+
+static struct err *finish(struct arena *a, struct mount_plan *m, const struct oci_mount *o,
+    const struct oci_linux *l, const char *bundle)
 {
     if (m->copy_up && (m->kind != MOUNT_NEW || !m->type || strcmp(m->type, "tmpfs")))
         return err_new(ERR_INVALID, "options: \"tmpcopyup\": for tmpfs only");
@@ -246,6 +252,8 @@ static struct err *finish(
         m->kind = MOUNT_CGROUP;
     else if (m->set & MOUNT_ATTR_RDONLY && superblock_is_ours(m->type))
         add_param(m, "ro", NULL);
+    if (m->kind == MOUNT_NEW && l && l->mount_label && *l->mount_label && !has_own_labels(m->type))
+        add_param(m, "context", l->mount_label);
     return NULL;
 }
 
@@ -285,7 +293,7 @@ static struct err *plan_one(struct arena *a, const struct oci_mount *o, const st
         .source = o->source};
     if (!o->destination[0])
         return err_new(ERR_INVALID, "destination: empty");
-    m.params = arena_array(a, o->options.n + 1, sizeof(*m.params));
+    m.params = arena_array(a, o->options.n + MOUNT_MORE_PARAMS, sizeof(*m.params));
     if (m.type && !strcmp(m.type, "bind")) {
         m.kind = MOUNT_BIND;
         m.recursive = true;
@@ -293,7 +301,7 @@ static struct err *plan_one(struct arena *a, const struct oci_mount *o, const st
     for (size_t i = 0; i < o->options.n; i++)
         TRY_WRAP(apply_option(a, &m, l, o->options.v[i]), "options[%zu]", i);
     TRY(plan_idmap(a, o, l, &m.idmap));
-    TRY(finish(a, &m, o, bundle));
+    TRY(finish(a, &m, o, l, bundle));
     *ret = m;
     return NULL;
 }

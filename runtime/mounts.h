@@ -10,6 +10,7 @@
 struct mount_param {
     const char *key, *value; /* value NULL: a flag */
 };
+#define MOUNT_MORE_PARAMS 3 /* than the options say: "ro", "context", and "mode" of rootfs_mount.c */
 enum mount_kind {
     MOUNT_BIND,
     MOUNT_NEW,

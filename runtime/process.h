@@ -8,6 +8,7 @@
 
 #include "lib/api/oci.h"
 #include "runtime/caps.h"
+#include "runtime/lsm.h"
 #include "runtime/scheduling.h"
 #include <linux/filter.h>
 #include <sys/resource.h>
@@ -37,7 +38,9 @@ struct process_plan {
     const char *unknown_cap; /* worth a warning */
     struct process_rlimit *rlimits;
     size_t n_rlimits;
-    struct scheduling scheduling; /* scheduling_plan(): what it needs beyond `process` the caller has */
+    /* planned by the caller, who has what they need beyond `process`: scheduling_plan(), lsm_plan_here() */
+    struct scheduling scheduling;
+    struct lsm lsm;
     struct process_filter filter;
     bool terminal, no_new_privs;
 };

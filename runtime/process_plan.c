@@ -90,16 +90,6 @@ static struct err *plan_strings(struct arena *a, const struct oci_process *o, st
     return NULL;
 }
 
-/* What is in the specification and not yet here is refused, not ignored: it is there for safety. */
-static struct err *refuse(const struct oci_process *o)
-{
-    if (o->apparmor_profile && *o->apparmor_profile && strcmp(o->apparmor_profile, "unconfined"))
-        return err_new(ERR_UNSUPPORTED, "apparmorProfile: AppArmor is not supported");
-    if (o->selinux_label && *o->selinux_label)
-        return err_new(ERR_UNSUPPORTED, "selinuxLabel: SELinux is not supported");
-    return NULL;
-}
-
 struct err *process_plan(struct arena *a, const struct oci_process *o, struct process_plan *ret)
 {
     struct process_plan p = {.oci = o};
@@ -107,7 +97,6 @@ struct err *process_plan(struct arena *a, const struct oci_process *o, struct pr
         return err_new(ERR_INVALID, "process: absent");
     TRY_WRAP(plan_strings(a, o, &p), "process");
     TRY_WRAP(plan_user(a, o->user, &p), "process.user");
-    TRY_WRAP(refuse(o), "process");
     p.caps = caps_plan(o->capabilities, &p.unknown_cap);
     p.rlimits = arena_array(a, o->rlimits.n, sizeof(*p.rlimits));
     for (; p.n_rlimits < o->rlimits.n; p.n_rlimits++) {

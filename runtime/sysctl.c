@@ -1,13 +1,9 @@
 /* See sysctl.h. */
 #include "runtime/sysctl.h"
-#include "lib/file.h"
 #include "lib/mem.h"
-#include <errno.h>
-#include <fcntl.h>
+#include "runtime/procfs.h"
 #include <sched.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
 #define NAME_MAX_ 256
 #define VALUE_MAX 4096
@@ -76,30 +72,14 @@ struct err *sysctl_check(const struct str_map *m, int ns)
     return NULL;
 }
 
-static int private_proc(void)
+struct err *sysctl_write(const struct str_map *m, int procfs)
 {
-    auto_close fs = fsopen("proc", FSOPEN_CLOEXEC);
-    if (fs < 0 || fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-        return -1;
-    return fsmount(fs, FSMOUNT_CLOEXEC, 0);
-}
-
-struct err *sysctl_write(const struct str_map *m)
-{
-    if (!m->n)
-        return NULL;
-    auto_close proc = private_proc();
-    if (proc < 0)
-        return err_sys(errno, "linux.sysctl: a procfs of our own");
     for (size_t i = 0; i < m->n; i++) {
-        const char *name = m->v[i].name, *value = m->v[i].value;
+        const char *name = m->v[i].name;
         auto_free char *path = mem_printf("sys/%s", name);
         for (char *p = path + 4; !slashed(name) && *p; p++)
             *p = *p == '.' ? '/' : *p;
-        auto_close fd = -1;
-        TRY_WRAP(file_open_beneath(proc, path, O_WRONLY | O_CLOEXEC, 0, &fd), "linux.sysctl: \"%s\"", name);
-        if (write(fd, value, strlen(value)) < 0)
-            return err_sys(errno, "linux.sysctl: \"%s\": write \"%s\"", name, value);
+        TRY_WRAP(procfs_put(procfs, path, m->v[i].value), "linux.sysctl: \"%s\"", name);
     }
     return NULL;
 }

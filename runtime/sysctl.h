@@ -9,7 +9,7 @@
 
 /* ns: CLONE_NEW* of the namespaces that are the container's. Pure. */
 struct err *sysctl_check(const struct str_map *m, int ns) __attribute__((warn_unused_result));
-/* By the process inside the namespaces. */
-struct err *sysctl_write(const struct str_map *m) __attribute__((warn_unused_result));
+/* By the process inside the namespaces; procfs: procfs_private(). */
+struct err *sysctl_write(const struct str_map *m, int procfs) __attribute__((warn_unused_result));
 
 #endif
