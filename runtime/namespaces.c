@@ -64,8 +64,10 @@ struct err *namespaces_plan(const struct oci_linux *l, struct ns_plan *ret)
     if (p.make & CLONE_NEWUSER && (!l->uid_mappings.n || !l->gid_mappings.n))
         return err_new(
             ERR_INVALID, "linux.namespaces: a new user namespace needs uidMappings and gidMappings");
-    if (maps && !(p.make & CLONE_NEWUSER))
-        return err_new(ERR_INVALID, "linux.uidMappings: there is no new user namespace to use them");
+    /* engines repeat the maps of a namespace that they have joined: those are the ones it has, not ours to
+     * write */
+    if (maps && !(p.within & CLONE_NEWUSER))
+        return err_new(ERR_INVALID, "linux.uidMappings: there is no user namespace to use them");
     if (l->time_offsets && !(p.make & CLONE_NEWTIME))
         return err_new(ERR_INVALID, "linux.timeOffsets: there is no new time namespace to use them");
     *ret = p;

@@ -166,7 +166,8 @@ static struct err *executable(const char *name, const char *path)
     if (stat(path, &st) < 0)
         return err_sys(errno, "exec: \"%s\": stat %s", name, path);
     if (S_ISDIR(st.st_mode))
-        return err_sys(EISDIR, "exec: \"%s\"", name);
+        return err_sys(
+            EACCES, "exec: \"%s\": is a directory", name); /* execve's answer; engines exit 126 for it */
     if (!S_ISREG(st.st_mode) || faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) < 0)
         return err_sys(S_ISREG(st.st_mode) ? errno : EACCES, "exec: \"%s\"", name);
     return NULL;

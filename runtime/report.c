@@ -44,9 +44,10 @@ static void to_log(const char *level, const char *text)
     err_free(file_write_all(log_fd, buf_str(&line), line.len)); /* there is nobody left to tell */
 }
 
+/* Whoever reads a log has the level there: what it shows of stderr is the bare text. */
 void report_error(const char *text)
 {
-    fprintf(stderr, "error: %s\n", text);
+    fprintf(stderr, "%s%s\n", log_fd < 0 ? "error: " : "", text);
     to_log("error", text);
 }
 

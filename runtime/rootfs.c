@@ -230,13 +230,16 @@ struct err *rootfs_pivot(int root, bool no_pivot, bool shared)
 {
     if (no_pivot)
         return enter_by_chroot(root);
+    auto_close old = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (old < 0)
+        return err_sys(errno, "open the old root");
     if (fchdir(root) < 0)
         return err_sys(errno, "enter the rootfs");
     /* pivot_root(".", "."): the old root ends on top of the new one (pivot_root(2), notes) */
     if (syscall(SYS_pivot_root, ".", ".") < 0)
         return err_sys(errno, "pivot_root");
     /* what is unmounted here must not be unmounted on the host */
-    if (shared && mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0)
+    if (shared && (fchdir(old) < 0 || mount(NULL, ".", NULL, MS_SLAVE | MS_REC, NULL) < 0))
         return err_sys(errno, "detach the old root from the host");
     if (umount2(".", MNT_DETACH) < 0)
         return err_sys(errno, "unmount the old root");
