@@ -44,6 +44,21 @@ teardown() { runtime_teardown; }
     [[ $output == *"/tmp/x/y: Read-only"*"/tmp/x/b/y: Read-only"*seen* ]]
 }
 
+@test "mounts: shared with the host below a rootfs that is shared" {
+    run unshare -m bash -c '
+        source '"$BATS_TEST_DIRNAME"'/runtime.bash
+        T='"$T"' CG='"$CG"' ROOTFS='"$ROOTFS"'
+        mkdir -p $T/s $T/host
+        mount -t tmpfs s $T/s; mkdir $T/s/sub; mount -t tmpfs sub $T/s/sub
+        mount --make-rshared /
+        export SCRIPT="mount -t tmpfs inside /data/sub && echo mounted"
+        run_in c ".linux.rootfsPropagation=\"shared\" | .process.capabilities[]+=[\"CAP_SYS_ADMIN\"] |
+            .mounts+=[{destination:\"/data\",type:\"bind\",source:\"$T/s\",options:[\"rbind\",\"rshared\"]}]" </dev/null
+        grep -c "^inside $T/s/sub " /proc/mounts
+        grep -c "^sub $T/s/sub " /proc/mounts'
+    [ "$output" = $'mounted\n1\n1' ] # what was mounted inside, and nothing of the host unmounted
+}
+
 @test "masked and read-only paths; devices; links" {
     in_container . 'cat /proc/keys /proc/timer_list /proc/interrupts | wc -c; ls /sys/firmware | wc -l; ls /proc/acpi 2>/dev/null | wc -l
         echo 1 > /proc/sys/kernel/printk; mknod /dev/m c 1 1 && cat /dev/m
