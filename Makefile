@@ -94,7 +94,7 @@ MUSL_OBJS := $(patsubst %.c,$(B)/musl/%.o,$(wildcard runtime/*.c runtime/musl/*.
 $(B)/musl/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  MUSL $<")
-	$(Q)$(CC) $(CPPFLAGS) -specs $(MUSL)/musl-gcc.specs -isystem runtime/musl -idirafter /usr/include \
+	$(Q)$(CC) $(CPPFLAGS) -specs $(MUSL)/musl-gcc.specs -Iruntime/musl -idirafter /usr/include \
 		-idirafter /usr/include/$(ARCH)-linux-gnu $(CFLAGS) -U_FORTIFY_SOURCE -MMD -MP -c -o $@ $<
 ifneq ($(MUSL),)
 $(B)/bin/wherry-runtime: $(MUSL_OBJS)

@@ -45,15 +45,14 @@ struct dev {
     bool bind;
 };
 
-static bool is_node(int fd, const struct node *n)
+static struct err *check_node(int fd, const struct node *n)
 {
     struct stat st;
-    return fstat(fd, &st) == 0 && (st.st_mode & S_IFMT) == (n->mode & S_IFMT) &&
-           (S_ISFIFO(st.st_mode) || st.st_rdev == makedev(n->major, n->minor));
-}
-
-static struct err *wrong(const struct node *n)
-{
+    if (fstat(fd, &st) < 0)
+        return err_sys(errno, "stat");
+    if ((st.st_mode & S_IFMT) == (n->mode & S_IFMT) &&
+        (S_ISFIFO(st.st_mode) || st.st_rdev == makedev(n->major, n->minor)))
+        return NULL;
     return err_new(ERR_DENIED, "what is there is not the device %u:%u", n->major, n->minor);
 }
 
@@ -63,7 +62,7 @@ static struct err *check_present(int dir, const char *name, const struct node *n
     auto_close fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return err_sys(errno, "open");
-    return is_node(fd, n) ? NULL : wrong(n);
+    return check_node(fd, n);
 }
 
 static struct err *make_node(int dir, const char *name, const struct node *n)
@@ -79,8 +78,7 @@ static struct err *bind_node(int root, const struct node *n)
 {
     auto_close tree = -1;
     TRY(rootfs_tree(n->path, false, &tree));
-    if (!is_node(tree, n))
-        return wrong(n);
+    TRY(check_node(tree, n));
     return rootfs_move(root, tree, n->path, false);
 }
 

@@ -4,10 +4,7 @@
 
 #include_next <string.h>
 
-static inline const char *strerrordesc_np(int errnum)
-{
-    return strerror(errnum); /* is a constant here, too */
-}
+const char *strerrordesc_np(int errnum);
 
 static inline const char *sigabbrev_np(int sig)
 {
