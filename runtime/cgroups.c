@@ -200,7 +200,7 @@ struct err *cgroups_make(struct cgroups_hierarchy *h, const char *path)
 
 void cgroups_lookup(struct cgroups *c, const char *path)
 {
-    for (int i = 0; i < c->n; i++)
+    for (int i = 0; path && i < c->n; i++)
         c->at[i].dir = openat(c->at[i].root, path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 

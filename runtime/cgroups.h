@@ -43,7 +43,7 @@ struct err *cgroups_path(struct arena *a, const char *text, const char *id, cons
 
 /* Makes path in one hierarchy (v2: with its controllers on) or opens it where it is; sets h->dir. */
 struct err *cgroups_make(struct cgroups_hierarchy *h, const char *path) __attribute__((warn_unused_result));
-/* Sets dir of each hierarchy that has path. */
+/* Sets dir of each hierarchy that has path; NULL: of none. */
 void cgroups_lookup(struct cgroups *c, const char *path);
 /* The limits, into directories that were made. Missing optional files are left out. */
 struct err *cgroups_limit(struct cgroups *c, const struct resource_writes *w)

@@ -2,6 +2,7 @@
 #include "runtime/container.h"
 #include "lib/file.h"
 #include "lib/mem.h"
+#include "runtime/notify.h"
 #include "runtime/report.h"
 #include "runtime/sysctl.h"
 #include <errno.h>
@@ -29,9 +30,12 @@ static struct err *absolute(struct arena *a, const char *path, const char **ret)
     return NULL;
 }
 
-static struct err *read_config(struct arena *a, const char *bundle, const struct oci_config **ret)
+/* file: another than config.json, and if relative below the bundle. */
+static struct err *read_config(
+    struct arena *a, const char *bundle, const char *file, const struct oci_config **ret)
 {
-    auto_free char *path = mem_printf("%s/config.json", bundle);
+    auto_free char *path =
+        file && *file == '/' ? mem_strdup(file) : mem_printf("%s/%s", bundle, file ? file : "config.json");
     auto_free char *text = NULL;
     size_t len;
     TRY(file_read(AT_FDCWD, path, CONFIG_MAX, &text, &len));
@@ -95,8 +99,7 @@ static struct err *plan_terminal(struct container *c)
     if (!c->process.terminal && o->console_socket)
         return err_new(ERR_INVALID, "--console-socket: process.terminal is not true");
     if (c->process.terminal && !o->console_socket && (o->detach || o->wait_for_start))
-        return err_new(
-            ERR_INVALID, "process.terminal: needs --console-socket when nobody stays with the container");
+        return err_new(ERR_INVALID, "cannot allocate tty if the runtime detaches without --console-socket");
     c->foreground_tty = c->process.terminal && !o->console_socket;
     return NULL;
 }
@@ -133,18 +136,44 @@ static struct err *plan_rootfs(struct container *c)
     return NULL;
 }
 
+static struct err *plan_notify(struct container *c)
+{
+    const char *root;
+    if (!notify_manager())
+        return NULL;
+    TRY(absolute(c->arena, c->opts->root, &root));
+    c->config =
+        notify_mount(c->arena, c->config, arena_printf(c->arena, "%s/%s/" NOTIFY_DIR, root, c->opts->id));
+    notify_setenv(&c->process, c->arena);
+    return NULL;
+}
+
+/* Without a cgroup of its own there is none to show. */
+static void leave_out_cgroups(struct container *c)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < c->mounts.n; i++)
+        if (c->mounts.v[i].kind != MOUNT_CGROUP)
+            c->mounts.v[n++] = c->mounts.v[i];
+    c->mounts.n = n;
+    c->cgroup = NULL;
+}
+
 struct err *container_plan(struct arena *a, const struct container_options *o, struct container *ret)
 {
     struct container c = {
         .arena = a, .opts = o, .root = -1, .dir = -1, .rootfs_tree = -1, .console = -1, .listen = -1};
     TRY(absolute(a, o->bundle ? o->bundle : ".", &c.bundle));
-    TRY(read_config(a, c.bundle, &c.config));
+    TRY(read_config(a, c.bundle, o->config, &c.config));
     TRY(check_version(c.config->oci_version));
     TRY(process_plan(a, c.config->process, &c.process));
     if (c.process.unknown_cap)
         report_warning("process.capabilities: \"%s\" is unknown here and left out", c.process.unknown_cap);
     TRY(plan_linux(&c));
+    TRY(plan_notify(&c));
     TRY(mounts_plan(a, c.config, c.bundle, &c.mounts));
+    if (o->no_cgroups)
+        leave_out_cgroups(&c);
     TRY(plan_terminal(&c));
     TRY(plan_preserve(&c));
     TRY(plan_rootfs(&c));

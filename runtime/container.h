@@ -16,8 +16,9 @@
 #include "runtime/verbs.h"
 
 struct container_options {
-    const char *id, *bundle, *console_socket, *pid_file;
-    bool no_pivot, no_new_keyring, detach, keep;
+    const char *root; /* where records are */
+    const char *id, *bundle, *config, *console_socket, *pid_file, *pidfd_socket;
+    bool no_pivot, no_new_keyring, no_subreaper, no_cgroups, detach, keep;
     int64_t preserve_fds;
     bool wait_for_start; /* create, not run */
 };
@@ -27,7 +28,7 @@ struct container {
     const struct container_options *opts;
     const struct oci_config *config;
     const char *bundle, *rootfs; /* absolute */
-    const char *cgroup;
+    const char *cgroup;          /* NULL: it stays in the caller's */
     struct ns_plan ns;
     struct mount_list mounts;
     struct process_plan process;

@@ -7,9 +7,8 @@
 
 struct create_args {
     struct container_options opts;
-    bool ignored;
 };
-struct err *create_parse(struct create_args *c, const char *usage, const char *about, bool run, int argc,
-    char **argv) __attribute__((warn_unused_result));
+struct err *create_parse(const struct globals *g, struct create_args *c, const char *usage, const char *about,
+    bool run, int argc, char **argv) __attribute__((warn_unused_result));
 
 #endif

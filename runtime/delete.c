@@ -52,8 +52,8 @@ static struct err *empty_cgroups(struct cgroups *c, const struct record *r, bool
 static struct err *remove_cgroups(const struct record *r, bool force)
 {
     struct cgroups c;
-    if (!r->cgroup)
-        return NULL;
+    if (!r->cgroup) /* half-made, or made without */
+        return force ? kill_init(r) : NULL;
     TRY(cgroups_open(&c));
     struct err *e = empty_cgroups(&c, r, force);
     if (!e)

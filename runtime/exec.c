@@ -106,7 +106,7 @@ static struct err *exec(
     j.pidfd_socket = o->pidfd_socket;
     TRY(prepare_console(o, &j, &console));
     if (!o->detach)
-        TRY(foreground_begin(&fg));
+        TRY(foreground_begin(&fg, false));
     TRY_WRAP(join_start(&j), "unable to start container process");
     if (o->pid_file)
         TRY(write_pid(o->pid_file, j.pid));

@@ -3,16 +3,21 @@
 #include "lib/mem.h"
 #include "runtime/console.h"
 #include "runtime/relay.h"
+#include "runtime/report.h"
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct err *foreground_begin(struct foreground *f)
+struct err *foreground_begin(struct foreground *f, bool reaps)
 {
     sigset_t all;
+    *f = (struct foreground){.reaps = reaps, .notify.sock = -1};
+    if (reaps && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
+        return err_sys(errno, "PR_SET_CHILD_SUBREAPER");
     sigfillset(&all);
     int except[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGTRAP, SIGSYS};
     for (size_t i = 0; i < ARRAY_SIZE(except); i++)
@@ -23,30 +28,50 @@ struct err *foreground_begin(struct foreground *f)
     return f->signals < 0 ? err_sys(errno, "signalfd") : NULL;
 }
 
+/* Others than the one that we stay with: its end is read from its pidfd. */
+static void reap(pid_t pid)
+{
+    for (siginfo_t i = {0}; !waitid(P_ALL, 0, &i, WEXITED | WNOHANG | WNOWAIT) && i.si_pid && i.si_pid != pid;
+         i.si_pid = 0)
+        waitpid(i.si_pid, NULL, 0);
+}
+
 static void forward(struct foreground *f, pid_t pid, struct relay *r)
 {
     for (struct signalfd_siginfo s; read(f->signals, &s, sizeof(s)) == sizeof(s);) {
         if (s.ssi_signo == SIGWINCH && r)
             relay_resize(r);
+        else if (s.ssi_signo == SIGCHLD && f->reaps)
+            reap(pid);
         else if (s.ssi_signo != SIGCHLD && s.ssi_signo != SIGPIPE && s.ssi_signo != SIGURG)
             kill(pid, (int)s.ssi_signo);
     }
 }
 
+static void forward_notify(struct foreground *f)
+{
+    bool done;
+    auto_err *e = notify_forward(&f->notify, getpid(), &done);
+    if (e) /* the container is none the worse for it */
+        report_warning("%s", err_message(e));
+}
+
 static struct err *loop(struct foreground *f, pid_t pid, int pidfd, struct relay *r)
 {
     for (;;) {
-        struct pollfd p[2 + RELAY_FDS] = {
-            {.fd = pidfd, .events = POLLIN}, {.fd = f->signals, .events = POLLIN}};
-        nfds_t n = 2;
+        struct pollfd p[3 + RELAY_FDS] = {{.fd = pidfd, .events = POLLIN},
+            {.fd = f->signals, .events = POLLIN}, {.fd = f->notify.sock, .events = POLLIN}};
+        nfds_t n = 3;
         if (r)
-            n += relay_want(r, p + 2);
+            n += relay_want(r, p + 3);
         if (poll(p, n, -1) < 0 && errno != EINTR)
             return err_sys(errno, "poll");
         if (p[1].revents)
             forward(f, pid, r);
         if (r)
-            relay_move(r, p + 2);
+            relay_move(r, p + 3);
+        if (p[2].revents)
+            forward_notify(f);
         if (p[0].revents)
             return NULL;
     }

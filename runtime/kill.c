@@ -16,12 +16,11 @@ static struct err *kill_all(const struct record *r, struct arena *a, int signal)
     struct cgroups c;
     pid_t *pids;
     size_t n;
-    TRY(cgroups_open(&c));
-    cgroups_lookup(&c, r->cgroup ? r->cgroup : "/");
-    struct err *e = r->cgroup ? NULL : err_new(ERR_NOT_FOUND, "the container has no cgroup");
-    if (!e && signal == SIGKILL)
+    TRY(record_cgroups(r, &c));
+    struct err *e = NULL;
+    if (signal == SIGKILL)
         e = cgroups_kill(&c, r->cgroup);
-    else if (!e)
+    else
         e = cgroups_pids(&c, a, &pids, &n);
     for (size_t i = 0; !e && signal != SIGKILL && i < n; i++)
         if (kill(pids[i], signal) < 0 && errno != ESRCH)

@@ -97,6 +97,16 @@ static struct err *prepare_filter(struct launch *l)
     return listener_check(l->record.listener);
 }
 
+/* run listens for the container's word at once; for a created one `start` does. */
+static struct err *prepare_notify(struct launch *l)
+{
+    l->notify.manager = notify_manager();
+    if (!l->notify.manager)
+        return NULL;
+    TRY(notify_make(l->c.dir));
+    return l->c.opts->wait_for_start ? NULL : notify_listen(&l->notify, l->c.dir);
+}
+
 static struct err *prepare(struct launch *l)
 {
     struct container *c = &l->c;
@@ -110,9 +120,12 @@ static struct err *prepare(struct launch *l)
     TRY(container_check_host(c));
     if (c->userns)
         TRY_WRAP(rootfs_tree(c->rootfs, true, &c->rootfs_tree), "root.path");
+    TRY(prepare_notify(l));
     TRY(rootfs_open_sources(&c->mounts, c->userns, namespaces_fd(&c->ns, CLONE_NEWUSER)));
-    TRY(cgroups_open(&l->cgroups));
     c->hierarchies = &l->cgroups;
+    if (!c->cgroup)
+        return NULL;
+    TRY(cgroups_open(&l->cgroups));
     struct cgroups_hierarchy *h = cgroups_unified(&l->cgroups);
     return h ? cgroups_make(h, c->cgroup) : NULL;
 }
@@ -136,6 +149,8 @@ static struct err *make_cgroups(struct launch *l)
     struct cgroups *g = &l->cgroups;
     const struct oci_resources *r = c->config->linux_->resources;
     struct resource_writes writes;
+    if (!c->cgroup)
+        return NULL;
     for (int i = 0; i < g->n; i++)
         if (g->at[i].dir < 0)
             TRY(cgroups_make(&g->at[i], c->cgroup));
@@ -276,6 +291,7 @@ static struct err *raise_init(struct launch *l)
     TRY(hand_over_cgroups(l));
     TRY(record_pid(l));
     TRY(oom_score_set(l->pid, l->c.config->process->oom_score_adj));
+    TRY(handover_pidfd(l->c.opts->pidfd_socket, "standard", l->pidfd));
     seal_release(); /* init has work for a while */
     return await_ready(l);
 }
@@ -283,7 +299,7 @@ static struct err *raise_init(struct launch *l)
 struct err *launch_create(
     const struct globals *g, const struct container_options *o, struct arena *a, struct launch *l)
 {
-    *l = (struct launch){.pidfd = -1, .sync = -1, .console = -1};
+    *l = (struct launch){.pidfd = -1, .sync = -1, .console = -1, .notify.sock = -1};
     TRY(record_check_id(o->id));
     TRY(container_plan(a, o, &l->c));
     l->c.arena = a;

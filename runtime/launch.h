@@ -3,6 +3,7 @@
 #define WHERRY_RUNTIME_LAUNCH_H
 
 #include "runtime/container.h"
+#include "runtime/notify.h"
 #include "runtime/record.h"
 
 struct launch {
@@ -12,6 +13,7 @@ struct launch {
     pid_t pid;
     int pidfd, sync;
     int console; /* our end of a terminal that we relay; -1 */
+    struct notify notify;
 };
 
 /* Plans, makes, waits until init is ready. What fails has left nothing behind. */

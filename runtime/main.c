@@ -61,8 +61,8 @@ static struct err *check(const struct options *o)
     if (o->systemd || (o->manager && !strcmp(o->manager, "systemd")))
         return err_new(
             ERR_UNSUPPORTED, "--systemd-cgroup: the systemd cgroup driver is not supported, only cgroupfs");
-    if (o->manager && strcmp(o->manager, "cgroupfs"))
-        return err_new(ERR_INVALID, "--cgroup-manager: \"%s\": must be cgroupfs", o->manager);
+    if (o->manager && strcmp(o->manager, "cgroupfs") && !o->g.no_cgroups)
+        return err_new(ERR_INVALID, "--cgroup-manager: \"%s\": must be cgroupfs or disabled", o->manager);
     if (strcmp(o->g.log_format, "text") && strcmp(o->g.log_format, "json"))
         return err_new(ERR_INVALID, "--log-format: \"%s\": must be text or json", o->g.log_format);
     if (strcmp(o->rootless, "auto") && strcmp(o->rootless, "true") && strcmp(o->rootless, "false"))
@@ -106,7 +106,7 @@ static struct err *run(int argc, char **argv, char **original, int *ret_status)
         {"log-format", 0, ARG_STR, &o.g.log_format, "FORMAT", "text or json"},
         {"debug", 0, ARG_FLAG, &o.g.debug, NULL, "say more"},
         {"systemd-cgroup", 0, ARG_FLAG, &o.systemd, NULL, "refused: there is only cgroupfs"},
-        {"cgroup-manager", 0, ARG_STR, &o.manager, "NAME", "cgroupfs"},
+        {"cgroup-manager", 0, ARG_STR, &o.manager, "NAME", "cgroupfs, or disabled: no cgroup is made"},
         {"rootless", 0, ARG_STR, &o.rootless, "BOOL", "accepted: what we are is seen from the user id"},
         {"version", 'v', ARG_FLAG, &o.version, NULL, "print versions"},
         {NULL},
@@ -128,6 +128,7 @@ static struct err *run(int argc, char **argv, char **original, int *ret_status)
         return NULL;
     }
     TRY(report_open(o.g.log, !strcmp(o.g.log_format, "json"), o.g.debug));
+    o.g.no_cgroups = o.manager && !strcmp(o.manager, "disabled");
     TRY(check(&o));
     const struct verb *v = n ? find(operands[0]) : NULL;
     if (!v)

@@ -17,8 +17,7 @@ static struct err *freeze(const struct globals *g, const char *id, bool frozen)
     if (frozen ? s != RECORD_RUNNING && s != RECORD_CREATED : s != RECORD_PAUSED)
         return err_new(
             ERR_CONFLICT, "container not %s: %s", frozen ? "running" : "paused", record_status_name(s));
-    TRY(cgroups_open(&c));
-    cgroups_lookup(&c, r.cgroup);
+    TRY(record_cgroups(&r, &c));
     struct err *e = cgroups_freeze(&c, frozen);
     cgroups_close(&c);
     return e;

@@ -27,7 +27,7 @@ struct process_filter { /* seccomp, compiled; n 0: none */
 struct process_plan {
     const struct oci_process *oci;
     const char **argv;
-    const char **envp; /* with room for the three that are added */
+    const char **envp; /* with room for the four that are added */
     size_t n_env;
     const char *cwd;
     uid_t uid;

@@ -81,7 +81,7 @@ static struct err *plan_strings(struct arena *a, const struct oci_process *o, st
     p->cwd = o->cwd;
     p->argv = arena_array(a, o->args.n + 1, sizeof(*p->argv));
     memcpy(p->argv, o->args.v, o->args.n * sizeof(*p->argv));
-    p->envp = arena_array(a, o->env.n + 4, sizeof(*p->envp));
+    p->envp = arena_array(a, o->env.n + 5, sizeof(*p->envp));
     for (size_t i = 0; i < o->env.n; i++) {
         if (!strchr(o->env.v[i], '='))
             return err_new(ERR_INVALID, "env[%zu]: \"%s\": must be NAME=VALUE", i, o->env.v[i]);

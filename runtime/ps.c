@@ -26,10 +26,7 @@ static void command_of(pid_t pid, char *text, size_t n)
 static struct err *pids_of(const struct record *r, struct arena *a, pid_t **ret, size_t *ret_n)
 {
     struct cgroups c;
-    if (!r->cgroup)
-        return err_new(ERR_NOT_FOUND, "container %s has no cgroup", r->id);
-    TRY(cgroups_open(&c));
-    cgroups_lookup(&c, r->cgroup);
+    TRY(record_cgroups(r, &c));
     struct err *e = cgroups_pids(&c, a, ret, ret_n);
     cgroups_close(&c);
     return e;

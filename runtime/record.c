@@ -94,7 +94,7 @@ struct err *record_load(int root, const char *id, struct arena *a, int *ret_dir,
     if (dir < 0) {
         if (root >= 0 && errno != ENOENT)
             return err_sys(errno, "container %s: open its folder", id);
-        return err_new(ERR_NOT_FOUND, "container %s does not exist", id);
+        return err_new(ERR_NOT_FOUND, "%s: container does not exist", id);
     }
     auto_free char *text = NULL;
     size_t len;
@@ -140,6 +140,11 @@ struct err *record_lock(int dir)
         struct timespec t = {.tv_nsec = 5000000};
         nanosleep(&t, NULL);
     }
+}
+
+void record_unlock(int dir)
+{
+    flock(dir, LOCK_UN);
 }
 
 uint64_t record_start_time(pid_t pid)
@@ -220,6 +225,15 @@ const char *record_status_name(enum record_status s)
 {
     static const char *const names[] = {"creating", "created", "running", "paused", "stopped"};
     return names[s];
+}
+
+struct err *record_cgroups(const struct record *r, struct cgroups *ret)
+{
+    if (!r->cgroup)
+        return err_new(ERR_CONFLICT, "container %s has no cgroup", r->id);
+    TRY(cgroups_open(ret));
+    cgroups_lookup(ret, r->cgroup);
+    return NULL;
 }
 
 struct oci_state record_state(const struct record *r, enum record_status s)

@@ -8,6 +8,7 @@
 #define WHERRY_RUNTIME_RECORD_H
 
 #include "lib/api/oci.h"
+#include "runtime/cgroups.h"
 #include "runtime/process.h"
 #include <sys/types.h>
 
@@ -44,8 +45,9 @@ struct err *record_load(int root, const char *id, struct arena *a, int *ret_dir,
 struct err *record_find(const char *root, const char *id, struct arena *a, int *ret_dir, struct record *ret)
     __attribute__((warn_unused_result));
 struct err *record_remove(int root, const char *id) __attribute__((warn_unused_result));
-/* Exclusive: start, delete and update of one container do not mix. Released by closing dir. */
+/* Exclusive: start, delete and update of one container do not mix. */
 struct err *record_lock(int dir) __attribute__((warn_unused_result));
+void record_unlock(int dir); /* closing does it too */
 
 /* Start time of pid; 0 and errno where it cannot be told: ESRCH for one that is gone or a zombie. */
 uint64_t record_start_time(pid_t pid);
@@ -53,6 +55,8 @@ uint64_t record_start_time(pid_t pid);
 int record_pidfd(const struct record *r);
 enum record_status record_status(const struct record *r, int dir);
 const char *record_status_name(enum record_status s);
+/* The cgroups of a container that has them; cgroups_close() them. */
+struct err *record_cgroups(const struct record *r, struct cgroups *ret) __attribute__((warn_unused_result));
 struct oci_state record_state(const struct record *r, enum record_status s);
 
 struct err *record_save_filter(int dir, const struct process_filter *f) __attribute__((warn_unused_result));

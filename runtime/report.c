@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 static int log_fd = -1;
@@ -18,6 +19,9 @@ struct err *report_open(const char *log, bool json, bool debug)
     with_debug = debug;
     if (!log)
         return NULL;
+    if (!strncmp(log, "journald:", 9) || !strncmp(log, "syslog:", 7))
+        return err_new(ERR_UNSUPPORTED, "--log: \"%s\": only to a file", log);
+    log += strncmp(log, "file:", 5) ? 0 : 5;
     log_fd = open(log, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
     return log_fd < 0 ? err_sys(errno, "--log: open %s", log) : NULL;
 }

@@ -30,14 +30,15 @@ struct err *verb_run(const struct globals *g, int argc, char **argv, int *ret_st
     struct launch l;
     struct foreground fg;
     TRY(create_parse(
-        &c, "wherry-runtime run [options] ID", "Makes and starts a container.", true, argc, argv));
+        g, &c, "wherry-runtime run [options] ID", "Makes and starts a container.", true, argc, argv));
     if (!c.opts.detach)
-        TRY(foreground_begin(&fg));
+        TRY(foreground_begin(&fg, !c.opts.no_subreaper));
     TRY(launch_create(g, &c.opts, a, &l));
     TRY(launch_start(&l));
     *ret_status = 0;
     if (c.opts.detach)
-        return NULL;
+        return notify_wait(&l.notify, l.pid, l.pidfd);
+    fg.notify = l.notify;
     TRY(foreground_stay(&fg, l.pid, l.pidfd, l.console, ret_status));
     return finish(&l);
 }

@@ -4,6 +4,7 @@
 #include "lib/mem.h"
 #include "runtime/hooks.h"
 #include "runtime/listener.h"
+#include "runtime/notify.h"
 #include "runtime/record.h"
 #include "runtime/sync.h"
 #include "runtime/verbs.h"
@@ -37,6 +38,14 @@ static struct err *go(const struct record *r, int fd)
     return listener_await_exec(&p);
 }
 
+static struct err *poststart(const struct record *r)
+{
+    if (!r->hooks)
+        return NULL;
+    struct oci_state s = record_state(r, RECORD_RUNNING);
+    return hooks_run("poststart", &r->hooks->poststart, &s);
+}
+
 struct err *verb_start(const struct globals *g, int argc, char **argv, int *ret_status)
 {
     struct arg_spec spec = {
@@ -50,13 +59,15 @@ struct err *verb_start(const struct globals *g, int argc, char **argv, int *ret_
     struct record r;
     TRY(record_find(g->root, operands[0], a, &dir, &r));
     TRY(record_lock(dir));
+    struct notify notify = {.manager = notify_manager()};
     TRY(connect_init(&r, dir, &fd));
+    TRY(notify_listen(&notify, dir));
     TRY(go(&r, fd));
     if (unlinkat(dir, RECORD_SOCKET, 0) < 0 && errno != ENOENT)
         return err_sys(errno, "remove " RECORD_SOCKET);
     *ret_status = 0;
-    if (!r.hooks)
-        return NULL;
-    struct oci_state s = record_state(&r, RECORD_RUNNING);
-    return hooks_run("poststart", &r.hooks->poststart, &s);
+    TRY(poststart(&r));
+    record_unlock(dir); /* what follows takes as long as the container likes */
+    auto_close pidfd = notify.sock < 0 ? -1 : record_pidfd(&r);
+    return notify_wait(&notify, (pid_t)r.pid.v, pidfd);
 }

@@ -99,8 +99,7 @@ static struct err *update(
     TRY(record_lock(dir));
     if (record_status(&rec, dir) == RECORD_STOPPED)
         return err_new(ERR_CONFLICT, "container %s is stopped", id);
-    TRY(cgroups_open(&c));
-    cgroups_lookup(&c, rec.cgroup);
+    TRY(record_cgroups(&rec, &c));
     struct err *e = resources_plan(a, r, cgroups_is_v2, &c, &w);
     if (!e)
         e = cgroups_limit(&c, &w);

@@ -7,6 +7,7 @@ runtime_setup_file() {
     export ROOTFS=$BATS_FILE_TMPDIR/rootfs
     make_rootfs "$ROOTFS"
     gcc -O1 -o "$BATS_FILE_TMPDIR/master" "$BATS_TEST_DIRNAME/runtime_master.c"
+    gcc -O1 -static -o "$ROOTFS/bin/notify" "$BATS_TEST_DIRNAME/runtime_notify.c"
 }
 
 make_rootfs() {
@@ -52,6 +53,14 @@ same_as_runc() {
     theirs=$(script p 2>&1; echo "status $?")
     R() { "$WHERRY_BIN/wherry-runtime" --root "$T/root" "$@"; }
     [ "$ours" = "$theirs" ] || { diff <(echo "$ours") <(echo "$theirs") | sed 's/^</ours: /; s/^>/runc: /'; return 1; }
+}
+
+# receiver: something that takes one descriptor at $T/sock and prints to $T/got
+receiver() {
+    rm -f "$T/sock"
+    "$BATS_FILE_TMPDIR/master" "$T/sock" >"$T/got" 2>"$T/err" 3>&- &
+    receiver=$!
+    until_true grep -q ready "$T/err"
 }
 
 # The container's own folder and all below; not the common one above it, which stays.

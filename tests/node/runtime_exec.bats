@@ -13,14 +13,6 @@ teardown() {
     runtime_teardown
 }
 
-# receiver: something that takes one descriptor at $T/sock; prints to $T/got
-receiver() {
-    rm -f "$T/sock"
-    "$BATS_FILE_TMPDIR/master" "$T/sock" >"$T/got" 2>"$T/err" 3>&- &
-    receiver=$!
-    until_true grep -q ready "$T/err"
-}
-
 @test "exec does what runc's does" {
     mkdir -p "$T/p"
     jq '.linux.cgroupsPath|=sub("/c$";"/p") | del(.process.rlimits)' "$T/c/config.json" >"$T/p/config.json"
@@ -63,7 +55,7 @@ receiver() {
     [[ $output == *"exec failed: cannot exec in a stopped container"* ]]
     run R exec d true
     [ "$status" = 255 ]
-    [[ $output == *"exec failed: container d does not exist"* ]]
+    [[ $output == *"exec failed: d: container does not exist"* ]]
 }
 
 @test "exec --pidfd-socket" {
