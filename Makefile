@@ -51,15 +51,15 @@ wherry_DIR         := cli
 # The short-lived programs and the one per Pod are static: no dynamic linking on the way of a Pod.
 wherry-runtime_LINK := $(STATIC) $(ENTRY)
 wherry-shim_LINK    := $(STATIC)
-wherry-runtime_LIBS := -lseccomp -lcap -l:libyajl_s.a
+wherry-runtime_LIBS := -lseccomp -lcap -l:libyajl_s.a -lm
 wherry-shim_LIBS    := -l:libyajl_s.a
 wherry-images_LIBS  := -larchive -lcurl -lgnutls -lzstd -lisal -lz -lyajl
-wherry-kubelet_LIBS := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -lcgroup -lmnl -lnftnl
+wherry-kubelet_LIBS := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -lcgroup -lmnl -lnftnl -lm
 wherry-master_LIBS  := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -lsqlite3
 wherry-proxy_LIBS   := -luv -lcurl -lgnutls -lyajl -lyaml -lmnl -lnftnl -lnetfilter_conntrack
 wherry_LIBS         := -luv -lcurl -lgnutls -lyajl -lyaml -lwslay -lmnl
 ifneq ($(filter asan fuzz,$(VARIANT)),)
-wherry-runtime_LIBS := -lseccomp -lcap -lyajl
+wherry-runtime_LIBS := -lseccomp -lcap -lyajl -lm
 wherry-shim_LIBS    := -lyajl
 endif
 
@@ -89,7 +89,7 @@ $(B)/%.o: %.c
 # musl asks nothing. So where musl-tools are installed, the same sources are made for it, in a tree of their own, with
 # what runtime/musl adds to its headers; else the runtime is a glibc program like the others, and slower.
 MUSL := $(if $(filter release,$(VARIANT)),$(if $(findstring clang,$(CC)),,$(wildcard /usr/lib/$(ARCH)-linux-musl)))
-MUSL_LIB := $(addprefix lib/,args base64 buf clock err fields fields_write file file_tree json json_read json_write mem utf8 version)
+MUSL_LIB := $(addprefix lib/,args base64 buf cgroup_weight clock err fields fields_write file file_tree json json_read json_write mem utf8 version)
 MUSL_OBJS := $(patsubst %.c,$(B)/musl/%.o,$(wildcard runtime/*.c runtime/musl/*.c) $(MUSL_LIB:=.c) lib/api/oci.c)
 $(B)/musl/%.o: %.c
 	@mkdir -p $(@D)
@@ -101,7 +101,7 @@ $(B)/bin/wherry-runtime: $(MUSL_OBJS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK $@ (musl)")
 	$(Q)$(CC) -nostdlib $(LDFLAGS) -static-pie $(ENTRY) -o $@ $(MUSL)/rcrt1.o $(MUSL)/crti.o $(MUSL_OBJS) \
-		$(wherry-runtime_LIBS) $(MUSL)/libc.a -lgcc $(MUSL)/crtn.o
+		$(filter-out -lm,$(wherry-runtime_LIBS)) $(MUSL)/libc.a -lgcc $(MUSL)/crtn.o
 wherry-runtime: $(B)/bin/wherry-runtime
 endif
 
@@ -132,7 +132,7 @@ $(CNI_BINS): $(B)/bin/cni/%: $(B)/cni/main/%.o $(call objs,cni) $(LIB)
 room_dir   = $(if $(filter shim,$(1)),runtime/shim,$(1))
 room_prog  = $(strip $(foreach p,$(PROGRAMS),$(if $(filter $(call room_dir,$(1)),$($(p)_DIR)),$(p))))
 room_objs  = $(if $(filter lib,$(1)),,$(filter-out %/main.o,$(call objs,$(call room_dir,$(1)))))
-ALL_LIBS  := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -lmnl
+ALL_LIBS  := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -lmnl -lm
 room_libs  = $(subst libyajl_s.a,libyajl.so,$(or $($(call room_prog,$(1))_LIBS),$(ALL_LIBS) $(if $(filter cni,$(1)),$(CNI_LIBS))))
 define test_rule
 $(1): $(2) $(call room_objs,$(3)) $(LIB)

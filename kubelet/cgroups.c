@@ -54,16 +54,11 @@ static bool is_v2(const struct kubelet *k)
     return cgroup_host_mode(k->cgroups) == CGROUP_V2;
 }
 
-static int64_t weight(int64_t shares)
-{
-    return 1 + (shares - 2) * 9999 / 262142;
-}
-
 static struct err *put_shares(struct kubelet *k, const char *path, int64_t milli_cpu)
 {
     int64_t shares = cgroups_shares(milli_cpu);
     if (is_v2(k))
-        return put(k, "cpu", path, "cpu.weight", "%lld", weight(shares));
+        return put(k, "cpu", path, "cpu.weight", "%lld", cgroup_weight(shares));
     return put(k, "cpu", path, "cpu.shares", "%lld", shares);
 }
 
@@ -122,7 +117,7 @@ static struct err *make_level(struct kubelet *k, const char *path, int64_t milli
     if (cgroup_host_has(k->cgroups, "cpu"))
         log_err(LOG_WARN, "",
             cgroup_levels_make(
-                path, is_v2(k) ? "cpu.weight" : "cpu.shares", is_v2(k) ? weight(shares) : shares));
+                path, is_v2(k) ? "cpu.weight" : "cpu.shares", is_v2(k) ? cgroup_weight(shares) : shares));
     TRY(cgroup_create(k->cgroups, path));
     return err_wrap(put_shares(k, path, milli_cpu), "cgroup %s", path);
 }

@@ -60,4 +60,8 @@ struct cgroup_usage {
 struct err *cgroup_usage(const struct cgroup_host *h, const char *path, struct cgroup_usage *ret)
     __attribute__((warn_unused_result));
 
+/* cpu.shares as cpu.weight: the least, the default and the largest of one are those of the other, as runc and
+ * crun have it since 2025 (a line between the ends made the default 1024 a weight of 39, of 100). 0 is 0. */
+int64_t cgroup_weight(int64_t shares);
+
 #endif

@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <linux/magic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
@@ -123,9 +124,30 @@ struct err *cgroups_path(struct arena *a, const char *text, const char *id, cons
 
 /* --- making */
 
-/* A v2 cgroup has the controllers that each of its ancestors hands down. Some may be refused (EBUSY in a
- * cgroup that holds processes, ENOENT for one that cannot be handed down): whoever needs it will miss its
- * file. */
+bool cgroups_lists(const char *text, const char *name)
+{
+    size_t len = strlen(name);
+    for (const char *p = text; *p; p += strspn(p, " \n")) {
+        size_t n = strcspn(p, " \n");
+        if (n == len && !strncmp(p, name, len))
+            return true;
+        p += n;
+    }
+    return false;
+}
+
+struct err *cgroups_number(int dir, const char *file, int64_t *ret)
+{
+    auto_free char *text = NULL;
+    TRY(file_read(dir, file, 4096, &text, NULL));
+    *ret = strncmp(text, "max", 3) ? strtoll(text, NULL, 10) : -1;
+    return NULL;
+}
+
+/* A v2 cgroup has the controllers that each of its ancestors hands down. All are asked for at once: one that
+ * holds processes refuses (EBUSY), and would, asked for one alone that can be had by threads, become a cgroup
+ * that nothing can be below. Of others one may be refused that the rest is not. Who needs what is missing is
+ * told by cgroups_limits.c; nothing here is tried again. */
 static void hand_down(int dir)
 {
     char *have = NULL, *on = NULL;
@@ -134,16 +156,16 @@ static void hand_down(int dir)
     auto_free char *have_ = have, *on_ = on;
     if (eh || eo)
         return;
+    auto_buf all = BUF_INIT(8192);
     char *save = NULL;
-    for (char *name = strtok_r(have, " \n", &save); name; name = strtok_r(NULL, " \n", &save)) {
-        const char *at = strstr(on, name);
-        size_t len = strlen(name);
-        if (at && (at == on || at[-1] == ' ') && strchr(" \n", at[len]))
-            continue;
-        char text[64];
-        snprintf(text, sizeof(text), "+%.60s", name);
-        err_free(file_put(dir, "cgroup.subtree_control", text));
-    }
+    for (char *name = strtok_r(have, " \n", &save); name; name = strtok_r(NULL, " \n", &save))
+        if (!cgroups_lists(on, name))
+            buf_addf(&all, "+%s ", name);
+    auto_err *e = all.len ? file_put(dir, "cgroup.subtree_control", buf_str(&all)) : NULL;
+    if (!e || err_errno(e) == EBUSY)
+        return;
+    for (char *one = strtok_r(all.data, " ", &save); one; one = strtok_r(NULL, " ", &save))
+        err_free(file_put(dir, "cgroup.subtree_control", one));
 }
 
 /* A v1 cpuset starts with nothing, and nothing can enter it: it gets what its parent has. */

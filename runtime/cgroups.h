@@ -36,7 +36,7 @@ struct err *cgroups_open(struct cgroups *c) __attribute__((warn_unused_result));
 void cgroups_close(struct cgroups *c);
 struct cgroups_hierarchy *cgroups_find(struct cgroups *c, const char *controller);
 struct cgroups_hierarchy *cgroups_unified(struct cgroups *c); /* NULL on a v1 host */
-bool cgroups_is_v2(const void *c, const char *controller);    /* for resources_plan() */
+bool cgroups_is_v2(const void *c, const char *controller);
 /* "a/b", "/a/b" -> "/a/b"; ".." and the systemd form are ERR_INVALID. */
 struct err *cgroups_path(struct arena *a, const char *text, const char *id, const char **ret)
     __attribute__((warn_unused_result));
@@ -45,7 +45,13 @@ struct err *cgroups_path(struct arena *a, const char *text, const char *id, cons
 struct err *cgroups_make(struct cgroups_hierarchy *h, const char *path) __attribute__((warn_unused_result));
 /* Sets dir of each hierarchy that has path; NULL: of none. */
 void cgroups_lookup(struct cgroups *c, const char *path);
-/* The limits, into directories that were made. Missing optional files are left out. */
+/* What resources_plan() has to know: c with the limits that are in force where its directories are open. */
+struct resources_host cgroups_host(struct cgroups *c);
+/* text, as cgroup.controllers has it, holds the name. */
+bool cgroups_lists(const char *text, const char *name);
+/* The first number of a file; "max" is -1. */
+struct err *cgroups_number(int dir, const char *file, int64_t *ret) __attribute__((warn_unused_result));
+/* The limits, into directories that were made. What fails names the file. */
 struct err *cgroups_limit(struct cgroups *c, const struct resource_writes *w)
     __attribute__((warn_unused_result));
 struct err *cgroups_devices(struct cgroups *c, struct arena *a, const struct device_table *t)

@@ -9,44 +9,108 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-static struct err *put(struct cgroups *c, const struct resource_write *w)
+#define GROUP_MAX 4
+#define CONTROLLERS_MAX 4096
+
+/* --- files */
+
+/* Why there is no such file: the host lacks the controller, the cgroup was not given it, or the kernel has
+ * not the file. */
+static struct err *missing(const struct cgroups_hierarchy *h, const struct resource_write *w)
+{
+    if (!h || h->dir < 0)
+        return err_new(ERR_UNSUPPORTED, "%s: the host has no controller %s", w->file, w->controller);
+    if (h->v2 && strcmp(w->controller, "cgroup")) {
+        auto_free char *text = NULL;
+        auto_err *e = file_read(h->dir, "cgroup.controllers", CONTROLLERS_MAX, &text, NULL);
+        if (!e && !cgroups_lists(text, w->controller))
+            return err_new(ERR_UNSUPPORTED,
+                "%s: the controller %s is not available in this cgroup: the host has it not, or a cgroup "
+                "above holds "
+                "processes and cannot hand it down",
+                w->file, w->controller);
+    }
+    return err_new(ERR_UNSUPPORTED, "%s: the controller %s has no such file here", w->file, w->controller);
+}
+
+static struct err *put(struct cgroups *c, const struct resource_write *w, bool *ret_missing)
 {
     struct cgroups_hierarchy *h = cgroups_find(c, w->controller);
-    if (!h || h->dir < 0)
-        return w->optional
-                   ? NULL
-                   : err_new(ERR_UNSUPPORTED, "%s: the host has no controller %s", w->file, w->controller);
-    auto_close fd = openat(h->dir, w->file, O_WRONLY | O_CLOEXEC);
+    auto_close fd = h && h->dir >= 0 ? openat(h->dir, w->file, O_WRONLY | O_CLOEXEC) : -1;
+    *ret_missing = fd < 0 && (!h || h->dir < 0 || errno == ENOENT);
+    if (*ret_missing)
+        return w->need == RESOURCE_MUST ? missing(h, w) : NULL;
     if (fd < 0)
-        return w->optional && errno == ENOENT ? NULL : err_sys(errno, "open %s", w->file);
+        return err_sys(errno, "open %s", w->file);
     size_t len = strlen(w->text);
     if (write(fd, w->text, len) != (ssize_t)len)
         return err_sys(errno, "write \"%s\" to %s", w->text, w->file);
     return NULL;
 }
 
-/* Memory and memory+swap hold each other: raised or lowered in the wrong order, the first write is refused.
- */
-static struct err *put_pair(
-    struct cgroups *c, const struct resource_write *limit, const struct resource_write *swap)
+/* Writes that hold each other: in the order in which some pass, others do, too. */
+static struct err *put_group(struct cgroups *c, const struct resource_write *w, size_t n)
 {
-    auto_err *first = put(c, limit);
-    if (!first)
-        return put(c, swap);
-    TRY(put(c, swap));
-    return put(c, limit);
+    bool absent, refused[GROUP_MAX] = {false};
+    if (n > GROUP_MAX)
+        return err_new(ERR_BUG, "%zu writes hold each other", n);
+    for (size_t i = 0; i < n; i++) {
+        auto_err *e = put(c, &w[i], &absent);
+        refused[i] = e != NULL;
+    }
+    for (size_t i = 0; i < n; i++)
+        if (refused[i])
+            TRY(put(c, &w[i], &absent));
+    return NULL;
+}
+
+static size_t group_length(const struct resource_writes *w, size_t at)
+{
+    size_t n = 1;
+    while (w->v[at].group && at + n < w->n && w->v[at + n].group == w->v[at].group)
+        n++;
+    return n;
+}
+
+/* v1 refuses a limit below what is in use where it cannot reclaim; v2 would kill. */
+static struct err *check_memory(struct cgroups *c, int64_t below)
+{
+    struct cgroups_hierarchy *h = cgroups_find(c, "memory");
+    int64_t used = 0;
+    if (!below || !h || h->dir < 0)
+        return NULL;
+    auto_err *unknown = cgroups_number(h->dir, "memory.current", &used);
+    if (!unknown && used >= below)
+        return err_new(ERR_CONFLICT, "memory: the limit %lld is not above the %lld bytes in use",
+            (long long)below, (long long)used);
+    return NULL;
 }
 
 struct err *cgroups_limit(struct cgroups *c, const struct resource_writes *w)
 {
-    for (size_t i = 0; i < w->n; i++) {
-        bool pair = i + 1 < w->n && !strcmp(w->v[i].file, "memory.limit_in_bytes") &&
-                    !strcmp(w->v[i + 1].file, "memory.memsw.limit_in_bytes");
-        TRY_WRAP(pair ? put_pair(c, &w->v[i], &w->v[i + 1]) : put(c, &w->v[i]), "cgroup limits");
-        i += pair;
+    TRY_WRAP(check_memory(c, w->memory_below), "cgroup limits");
+    for (size_t i = 0, n; i < w->n; i += n) {
+        bool absent = false;
+        n = group_length(w, i);
+        TRY_WRAP(n > 1 ? put_group(c, &w->v[i], n) : put(c, &w->v[i], &absent), "cgroup limits");
+        if (w->v[i].need == RESOURCE_OR_NEXT && !absent)
+            n++;
     }
     return NULL;
 }
+
+struct resources_host cgroups_host(struct cgroups *c)
+{
+    struct resources_host host = {.is_v2 = cgroups_is_v2, .arg = c};
+    struct cgroups_hierarchy *memory = cgroups_find(c, "memory"), *cpu = cgroups_find(c, "cpu");
+    if (memory && memory->v2 && memory->dir >= 0)
+        err_free(cgroups_number(memory->dir, "memory.max", &host.memory_limit));
+    if (cpu && cpu->v2 && cpu->dir >= 0)
+        err_free(cgroups_number(cpu->dir, "cpu.max", &host.cpu_quota));
+    return host;
+}
+
+/* --- devices */
 
 static struct err *devices_v1(struct cgroups_hierarchy *h, struct arena *a, const struct device_table *t)
 {

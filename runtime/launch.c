@@ -154,7 +154,10 @@ static struct err *make_cgroups(struct launch *l)
     for (int i = 0; i < g->n; i++)
         if (g->at[i].dir < 0)
             TRY(cgroups_make(&g->at[i], c->cgroup));
-    TRY(resources_plan(c->arena, r, cgroups_is_v2, g, &writes));
+    const struct resources_host host = {.is_v2 = cgroups_is_v2,
+        .arg = g,
+        .pids_zero_is_unset = strverscmp(c->config->oci_version, "1.3") < 0};
+    TRY(resources_plan(c->arena, r, &host, &writes));
     TRY(cgroups_limit(g, &writes));
     return cgroups_devices(g, c->arena, &c->devices);
 }

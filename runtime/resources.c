@@ -1,22 +1,12 @@
-/* See resources.h. */
+/* See resources.h: memory, CPU, tasks. Block devices and the rest are in resources_rest.c. */
 #include "runtime/resources.h"
+#include "lib/cgroup.h"
 #include "lib/mem.h"
+#include "runtime/resources_internal.h"
 #include <string.h>
 
-struct plan {
-    struct arena *a;
-    struct resource_writes w;
-    size_t room;
-    bool (*is_v2)(const void *, const char *);
-    const void *arg;
-};
-
-static bool v2(struct plan *p, const char *controller)
-{
-    return p->is_v2(p->arg, controller);
-}
-
-static void put(struct plan *p, const char *controller, const char *file, const char *text, bool optional)
+void plan_put(struct resources_plan *p, const char *controller, const char *file, const char *text,
+    enum resource_need need)
 {
     if (p->w.n == p->room) {
         size_t room = p->room ? 2 * p->room : 16;
@@ -26,208 +16,192 @@ static void put(struct plan *p, const char *controller, const char *file, const 
         p->w.v = v;
         p->room = room;
     }
-    p->w.v[p->w.n++] = (struct resource_write){controller, file, text, optional};
+    p->w.v[p->w.n++] = (struct resource_write){controller, file, text, need, p->group};
 }
 
-static const char *num(struct plan *p, int64_t n)
+const char *plan_num(struct resources_plan *p, int64_t n)
 {
     return arena_printf(p->a, "%lld", (long long)n);
 }
 
-/* Of a limit where -1 is "none": v2 calls that max. */
-static const char *num_or_max(struct plan *p, int64_t n)
+const char *plan_num_or_max(struct resources_plan *p, int64_t n)
 {
-    return n < 0 ? "max" : num(p, n);
+    return n < 0 ? "max" : plan_num(p, n);
 }
 
-static void memory_v1(struct plan *p, const struct oci_memory *m)
+bool plan_is_v2(const struct resources_plan *p, const char *controller)
 {
-    if (m->limit.set && m->limit.v)
-        put(p, "memory", "memory.limit_in_bytes", num(p, m->limit.v), false);
-    if (m->swap.set && m->swap.v)
-        put(p, "memory", "memory.memsw.limit_in_bytes", num(p, m->swap.v), true);
-    if (m->reservation.set && m->reservation.v)
-        put(p, "memory", "memory.soft_limit_in_bytes", num(p, m->reservation.v), false);
-    if (m->kernel_tcp.set && m->kernel_tcp.v)
-        put(p, "memory", "memory.kmem.tcp.limit_in_bytes", num(p, m->kernel_tcp.v), true);
+    return p->host->is_v2(p->host->arg, controller);
+}
+
+/* A number whose 0 means, in config.json, that nothing is said. */
+static bool given(struct opt_int o)
+{
+    return o.set && o.v;
+}
+
+/* --- memory */
+
+static void memory_v1(struct resources_plan *p, const struct oci_memory *m)
+{
+    p->group++;
+    if (given(m->limit))
+        plan_put(p, "memory", "memory.limit_in_bytes", plan_num(p, m->limit.v), RESOURCE_MUST);
+    if (given(m->swap))
+        plan_put(p, "memory", "memory.memsw.limit_in_bytes", plan_num(p, m->swap.v),
+            m->swap.v < 0 ? RESOURCE_OPTIONAL : RESOURCE_MUST);
+    else if (opt_int_or(m->limit, 0) < 0) /* no limit is none of memory and swap either */
+        plan_put(p, "memory", "memory.memsw.limit_in_bytes", "-1", RESOURCE_OPTIONAL);
+    if (given(m->reservation))
+        plan_put(p, "memory", "memory.soft_limit_in_bytes", plan_num(p, m->reservation.v), RESOURCE_MUST);
     if (m->swappiness.set)
-        put(p, "memory", "memory.swappiness", num(p, m->swappiness.v), false);
-    if (opt_bool_or(m->disable_oom_killer, false))
-        put(p, "memory", "memory.oom_control", "1", false);
+        plan_put(p, "memory", "memory.swappiness", plan_num(p, m->swappiness.v), RESOURCE_MUST);
+    if (m->disable_oom_killer.set)
+        plan_put(p, "memory", "memory.oom_control", m->disable_oom_killer.v ? "1" : "0", RESOURCE_MUST);
 }
 
 /* config.json counts swap together with memory, as v1 does; v2 counts it alone. */
-static struct err *memory_v2(struct plan *p, const struct oci_memory *m)
+static struct err *swap_v2(struct resources_plan *p, const struct oci_memory *m)
 {
-    int64_t limit = opt_int_or(m->limit, 0), swap = opt_int_or(m->swap, 0);
-    if (limit)
-        put(p, "memory", "memory.max", num_or_max(p, limit), false);
-    if (swap > 0 && limit <= 0)
-        return err_new(ERR_INVALID, "swap: %lld without a memory limit", (long long)swap);
-    if (swap)
-        put(p, "memory", "memory.swap.max", swap < 0 ? "max" : num(p, swap - limit), true);
-    if (m->reservation.set && m->reservation.v)
-        put(p, "memory", "memory.low", num_or_max(p, m->reservation.v), false);
+    int64_t limit = given(m->limit) ? m->limit.v : p->host->memory_limit;
+    if (given(m->swap) && m->swap.v > 0) {
+        if (limit <= 0)
+            return err_new(ERR_INVALID, "swap: %lld without a memory limit", (long long)m->swap.v);
+        if (m->swap.v < limit)
+            return err_new(ERR_INVALID, "swap: %lld is below the memory limit %lld: it counts both together",
+                (long long)m->swap.v, (long long)limit);
+        plan_put(p, "memory", "memory.swap.max", plan_num(p, m->swap.v - limit),
+            m->swap.v == limit ? RESOURCE_OPTIONAL : RESOURCE_MUST);
+    } else if (opt_int_or(m->swap, 0) < 0 || (!given(m->swap) && opt_int_or(m->limit, 0) < 0)) {
+        plan_put(p, "memory", "memory.swap.max", "max", RESOURCE_OPTIONAL);
+    }
     return NULL;
 }
 
-static struct err *plan_memory(struct plan *p, const struct oci_memory *m)
+static struct err *memory_v2(struct resources_plan *p, const struct oci_memory *m)
+{
+    TRY(swap_v2(p, m));
+    if (given(m->limit))
+        plan_put(p, "memory", "memory.max", plan_num_or_max(p, m->limit.v), RESOURCE_MUST);
+    if (given(m->reservation))
+        plan_put(p, "memory", "memory.low", plan_num_or_max(p, m->reservation.v), RESOURCE_MUST);
+    if (opt_bool_or(m->check_before_update, false) && opt_int_or(m->limit, 0) > 0)
+        p->w.memory_below = m->limit.v;
+    return NULL;
+}
+
+static struct err *check_bytes(const char *name, struct opt_int o)
+{
+    return opt_int_or(o, 0) < -1
+               ? err_new(ERR_INVALID, "%s: %lld: must be bytes, or -1 for none", name, (long long)o.v)
+               : NULL;
+}
+
+static struct err *plan_memory(struct resources_plan *p, const struct oci_memory *m)
 {
     int64_t limit = opt_int_or(m->limit, 0), swap = opt_int_or(m->swap, 0);
+    TRY(check_bytes("limit", m->limit));
+    TRY(check_bytes("swap", m->swap));
+    TRY(check_bytes("reservation", m->reservation));
     if (limit > 0 && swap > 0 && swap < limit)
-        return err_new(ERR_INVALID,
-            "swap: %lld is below the memory limit %lld: it counts memory and swap together", (long long)swap,
-            (long long)limit);
+        return err_new(ERR_INVALID, "swap: %lld is below the memory limit %lld: it counts both together",
+            (long long)swap, (long long)limit);
     if (m->swappiness.set && (m->swappiness.v < 0 || m->swappiness.v > 100))
         return err_new(ERR_INVALID, "swappiness: %lld: must be 0 to 100", (long long)m->swappiness.v);
-    if (v2(p, "memory"))
+    if (plan_is_v2(p, "memory"))
         return memory_v2(p, m);
     memory_v1(p, m);
     return NULL;
 }
 
-static void cpu_v1(struct plan *p, const struct oci_cpu *c)
+/* --- CPU */
+
+/* A group that is idle has no weight of its own, and the kernel refuses one: it comes after the end of being
+ * idle, or not at all. */
+static void cpu_weight(struct resources_plan *p, const struct oci_cpu *c, const char *file, int64_t weight)
 {
-    if (c->shares.set && c->shares.v)
-        put(p, "cpu", "cpu.shares", num(p, c->shares.v), false);
-    if (c->realtime_period.set && c->realtime_period.v)
-        put(p, "cpu", "cpu.rt_period_us", num(p, c->realtime_period.v), false);
-    if (c->realtime_runtime.set && c->realtime_runtime.v)
-        put(p, "cpu", "cpu.rt_runtime_us", num(p, c->realtime_runtime.v), false);
-    if (c->period.set && c->period.v)
-        put(p, "cpu", "cpu.cfs_period_us", num(p, c->period.v), false);
-    if (c->quota.set && c->quota.v)
-        put(p, "cpu", "cpu.cfs_quota_us", num(p, c->quota.v), false);
-    if (c->burst.set)
-        put(p, "cpu", "cpu.cfs_burst_us", num(p, c->burst.v), false);
     if (c->idle.set)
-        put(p, "cpu", "cpu.idle", num(p, c->idle.v), true);
+        plan_put(p, "cpu", "cpu.idle", plan_num(p, c->idle.v), RESOURCE_MUST);
+    if (given(c->shares) && opt_int_or(c->idle, 0) != 1)
+        plan_put(p, "cpu", file, plan_num(p, weight), RESOURCE_MUST);
 }
 
-static struct err *cpu_v2(struct plan *p, const struct oci_cpu *c)
+static void cpu_v1(struct resources_plan *p, const struct oci_cpu *c)
 {
-    if (c->realtime_runtime.set || c->realtime_period.set)
-        return err_new(ERR_UNSUPPORTED, "realtimeRuntime, realtimePeriod: cgroup v2 has none");
-    if (c->shares.set && c->shares.v) { /* [2, 262144] onto [1, 10000] */
-        int64_t shares = c->shares.v < 2 ? 2 : c->shares.v > 262144 ? 262144 : c->shares.v;
-        put(p, "cpu", "cpu.weight", num(p, 1 + (shares - 2) * 9999 / 262142), false);
-    }
-    if ((c->quota.set && c->quota.v) || (c->period.set && c->period.v)) {
-        int64_t quota = opt_int_or(c->quota, -1);
-        put(p, "cpu", "cpu.max",
-            arena_printf(p->a, "%s %lld", quota > 0 ? num(p, quota) : "max",
-                (long long)(opt_int_or(c->period, 0) ? c->period.v : 100000)),
-            false);
-    }
+    cpu_weight(p, c, "cpu.shares", opt_int_or(c->shares, 0));
+    p->group++;
+    if (given(c->period))
+        plan_put(p, "cpu", "cpu.cfs_period_us", plan_num(p, c->period.v), RESOURCE_MUST);
     if (c->burst.set)
-        put(p, "cpu", "cpu.max.burst", num(p, c->burst.v), false);
-    if (c->idle.set)
-        put(p, "cpu", "cpu.idle", num(p, c->idle.v), true);
+        plan_put(p, "cpu", "cpu.cfs_burst_us", plan_num(p, c->burst.v), RESOURCE_OPTIONAL);
+    if (given(c->quota))
+        plan_put(p, "cpu", "cpu.cfs_quota_us", plan_num(p, c->quota.v), RESOURCE_MUST);
+    p->group++;
+    if (given(c->realtime_period))
+        plan_put(p, "cpu", "cpu.rt_period_us", plan_num(p, c->realtime_period.v), RESOURCE_MUST);
+    if (given(c->realtime_runtime))
+        plan_put(p, "cpu", "cpu.rt_runtime_us", plan_num(p, c->realtime_runtime.v), RESOURCE_MUST);
+}
+
+static struct err *cpu_v2(struct resources_plan *p, const struct oci_cpu *c)
+{
+    if (given(c->realtime_runtime) || given(c->realtime_period))
+        return err_new(ERR_UNSUPPORTED, "realtimeRuntime, realtimePeriod: cgroup v2 has none");
+    cpu_weight(p, c, "cpu.weight", cgroup_weight(opt_int_or(c->shares, 0)));
+    p->group++;
+    if (c->burst.set)
+        plan_put(p, "cpu", "cpu.max.burst", plan_num(p, c->burst.v), RESOURCE_OPTIONAL);
+    int64_t quota = given(c->quota) ? c->quota.v : p->host->cpu_quota;
+    const char *text = quota > 0 ? plan_num(p, quota) : "max";
+    if (given(c->period))
+        plan_put(
+            p, "cpu", "cpu.max", arena_printf(p->a, "%s %lld", text, (long long)c->period.v), RESOURCE_MUST);
+    else if (given(c->quota)) /* the period stays */
+        plan_put(p, "cpu", "cpu.max", text, RESOURCE_MUST);
     return NULL;
 }
 
-static struct err *plan_cpu(struct plan *p, const struct oci_cpu *c)
+static struct err *plan_cpu(struct resources_plan *p, const struct oci_cpu *c)
 {
-    if (c->shares.set && c->shares.v < 0)
+    if (opt_int_or(c->shares, 0) < 0)
         return err_new(ERR_INVALID, "shares: %lld: must not be negative", (long long)c->shares.v);
-    if (v2(p, "cpu"))
+    if (plan_is_v2(p, "cpu"))
         TRY(cpu_v2(p, c));
     else
         cpu_v1(p, c);
+    p->group = 0;
     if (c->cpus && *c->cpus)
-        put(p, "cpuset", "cpuset.cpus", c->cpus, false);
+        plan_put(p, "cpuset", "cpuset.cpus", c->cpus, RESOURCE_MUST);
     if (c->mems && *c->mems)
-        put(p, "cpuset", "cpuset.mems", c->mems, false);
+        plan_put(p, "cpuset", "cpuset.mems", c->mems, RESOURCE_MUST);
     return NULL;
 }
 
-static void plan_throttle(
-    struct plan *p, const struct oci_throttle_list *l, const char *v1_file, const char *v2_key)
+/* --- tasks */
+
+/* 0 is said as 1, as by runc: its other way to say it, systemd's, has no 0, and for who is in there it is the
+ * same. */
+static void plan_pids(struct resources_plan *p, const struct oci_pids *o)
 {
-    bool unified = v2(p, "blkio");
-    for (size_t i = 0; i < l->n; i++) {
-        const struct oci_throttle_device *d = &l->v[i];
-        const char *dev = arena_printf(
-            p->a, "%lld:%lld", (long long)opt_int_or(d->major, 0), (long long)opt_int_or(d->minor, 0));
-        int64_t rate = opt_int_or(d->rate, 0);
-        if (!unified)
-            put(p, "blkio", v1_file, arena_printf(p->a, "%s %lld", dev, (long long)rate), false);
-        else
-            put(p, "io", "io.max",
-                arena_printf(p->a, "%s %s=%s", dev, v2_key, rate > 0 ? num(p, rate) : "max"), false);
-    }
+    if (!o->limit.set || (!o->limit.v && p->host->pids_zero_is_unset))
+        return;
+    plan_put(p, "pids", "pids.max", o->limit.v ? plan_num_or_max(p, o->limit.v) : "1", RESOURCE_MUST);
 }
 
-static void plan_block_io(struct plan *p, const struct oci_block_io *b)
+struct err *resources_plan(struct arena *a, const struct oci_resources *r, const struct resources_host *host,
+    struct resource_writes *ret)
 {
-    bool unified = v2(p, "blkio");
-    if (b->weight.set && b->weight.v) {
-        /* the same number, under the name that the host's scheduler gives it */
-        if (unified) {
-            int64_t w = 1 + (b->weight.v - 10) * 9999 / 990;
-            put(p, "io", "io.bfq.weight", num(p, b->weight.v), true);
-            put(p, "io", "io.weight", num(p, w < 1 ? 1 : w), true);
-        } else {
-            put(p, "blkio", "blkio.weight", num(p, b->weight.v), true);
-            put(p, "blkio", "blkio.bfq.weight", num(p, b->weight.v), true);
-        }
-    }
-    for (size_t i = 0; i < b->weight_device.n; i++) {
-        const struct oci_weight_device *d = &b->weight_device.v[i];
-        put(p, unified ? "io" : "blkio", unified ? "io.bfq.weight" : "blkio.bfq.weight_device",
-            arena_printf(p->a, "%lld:%lld %lld", (long long)opt_int_or(d->major, 0),
-                (long long)opt_int_or(d->minor, 0), (long long)opt_int_or(d->weight, 0)),
-            true);
-    }
-    plan_throttle(p, &b->throttle_read_bps, "blkio.throttle.read_bps_device", "rbps");
-    plan_throttle(p, &b->throttle_write_bps, "blkio.throttle.write_bps_device", "wbps");
-    plan_throttle(p, &b->throttle_read_iops, "blkio.throttle.read_iops_device", "riops");
-    plan_throttle(p, &b->throttle_write_iops, "blkio.throttle.write_iops_device", "wiops");
-}
-
-static struct err *plan_rest(struct plan *p, const struct oci_resources *r)
-{
-    for (size_t i = 0; i < r->hugepage_limits.n; i++) {
-        const struct oci_hugepage_limit *h = &r->hugepage_limits.v[i];
-        if (strspn(h->page_size, "0123456789KMGTB") != strlen(h->page_size))
-            return err_new(ERR_INVALID, "hugepageLimits[%zu].pageSize: \"%s\"", i, h->page_size);
-        bool unified = v2(p, "hugetlb");
-        const char *text = unified ? num_or_max(p, opt_int_or(h->limit, 0)) : num(p, opt_int_or(h->limit, 0));
-        const char *end = unified ? "max" : "limit_in_bytes";
-        put(p, "hugetlb", arena_printf(p->a, "hugetlb.%s.%s", h->page_size, end), text, false);
-        put(p, "hugetlb", arena_printf(p->a, "hugetlb.%s.rsvd.%s", h->page_size, end), text, true);
-    }
-    if (r->network && r->network->class_id.set)
-        put(p, "net_cls", "net_cls.classid", num(p, r->network->class_id.v), false);
-    for (size_t i = 0; r->network && i < r->network->priorities.n; i++)
-        put(p, "net_prio", "net_prio.ifpriomap",
-            arena_printf(p->a, "%s %lld", r->network->priorities.v[i].name,
-                (long long)opt_int_or(r->network->priorities.v[i].priority, 0)),
-            false);
-    for (size_t i = 0; i < r->unified.n; i++) {
-        const struct str_pair *u = &r->unified.v[i];
-        const char *dot = strchr(u->name, '.');
-        if (!dot || dot == u->name || strchr(u->name, '/'))
-            return err_new(ERR_INVALID, "unified: \"%s\" is no name of a cgroup file", u->name);
-        put(p, arena_strndup(p->a, u->name, (size_t)(dot - u->name)), u->name, u->value, false);
-    }
-    return NULL;
-}
-
-struct err *resources_plan(struct arena *a, const struct oci_resources *r,
-    bool (*is_v2)(const void *, const char *), const void *arg, struct resource_writes *ret)
-{
-    struct plan p = {.a = a, .is_v2 = is_v2, .arg = arg};
+    struct resources_plan p = {.a = a, .host = host};
     if (r && r->memory)
         TRY_WRAP(plan_memory(&p, r->memory), "linux.resources.memory");
+    p.group++; /* one more for each that has one, so that no two neighbours share it */
     if (r && r->cpu)
         TRY_WRAP(plan_cpu(&p, r->cpu), "linux.resources.cpu");
-    if (r && r->pids && r->pids->limit.set && r->pids->limit.v)
-        put(&p, "pids", "pids.max", num_or_max(&p, r->pids->limit.v), false);
-    if (r && r->block_io)
-        plan_block_io(&p, r->block_io);
+    p.group = 0;
+    if (r && r->pids)
+        plan_pids(&p, r->pids);
     if (r)
-        TRY_WRAP(plan_rest(&p, r), "linux.resources");
+        TRY_WRAP(resources_rest(&p, r), "linux.resources");
     *ret = p.w;
     return NULL;
 }

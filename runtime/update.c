@@ -100,7 +100,8 @@ static struct err *update(
     if (record_status(&rec, dir) == RECORD_STOPPED)
         return err_new(ERR_CONFLICT, "container %s is stopped", id);
     TRY(record_cgroups(&rec, &c));
-    struct err *e = resources_plan(a, r, cgroups_is_v2, &c, &w);
+    struct resources_host host = cgroups_host(&c);
+    struct err *e = resources_plan(a, r, &host, &w);
     if (!e)
         e = cgroups_limit(&c, &w);
     struct device_table t;

@@ -1,4 +1,4 @@
-/* The runtime's planners: mounts, id maps, namespaces, resources, sysctls, capabilities. */
+/* The runtime's planners: mounts, id maps, namespaces, cgroup paths, sysctls, capabilities. */
 #include "lib/mem.h"
 #include "runtime/caps.h"
 #include "runtime/cgroups.h"
@@ -7,7 +7,6 @@
 #include "runtime/namespaces.h"
 #include "runtime/process.h"
 #include "runtime/record.h"
-#include "runtime/resources.h"
 #include "runtime/signals.h"
 #include "runtime/sysctl.h"
 #include <sched.h>
@@ -162,70 +161,6 @@ static void test_namespaces(void **state)
     }
 }
 
-static bool all_v1(const void *arg, const char *controller)
-{
-    (void)arg, (void)controller;
-    return false;
-}
-
-static bool all_v2(const void *arg, const char *controller)
-{
-    (void)arg, (void)controller;
-    return true;
-}
-
-static const char *plan_text(const char *resources, bool v2)
-{
-    struct oci_resources r;
-    struct resource_writes w;
-    assert_null(fields_parse(&oci_resources_fields, a, resources, strlen(resources), &r));
-    struct err *e = resources_plan(a, &r, v2 ? all_v2 : all_v1, NULL, &w);
-    if (e)
-        fail_msg("%s", err_message(e));
-    const char *text = "";
-    for (size_t i = 0; i < w.n; i++)
-        text = arena_printf(a, "%s%s=%s;", text, w.v[i].file, w.v[i].text);
-    return text;
-}
-
-static void test_resources(void **state)
-{
-    (void)state;
-    const char *memory = "{\"memory\":{\"limit\":100,\"swap\":150,\"reservation\":50,\"swappiness\":10}}";
-    assert_string_equal(plan_text(memory, false), "memory.limit_in_bytes=100;memory.memsw.limit_in_bytes=150;"
-                                                  "memory.soft_limit_in_bytes=50;memory.swappiness=10;");
-    assert_string_equal(plan_text(memory, true), "memory.max=100;memory.swap.max=50;memory.low=50;");
-    const char *cpu =
-        "{\"cpu\":{\"shares\":1024,\"quota\":50000,\"period\":100000,\"cpus\":\"0-1\",\"idle\":1}}";
-    assert_string_equal(plan_text(cpu, false),
-        "cpu.shares=1024;cpu.cfs_period_us=100000;cpu.cfs_quota_us=50000;cpu.idle=1;cpuset.cpus=0-1;");
-    assert_string_equal(
-        plan_text(cpu, true), "cpu.weight=39;cpu.max=50000 100000;cpu.idle=1;cpuset.cpus=0-1;");
-    assert_string_equal(plan_text("{\"cpu\":{\"shares\":2}}", true), "cpu.weight=1;");
-    assert_string_equal(plan_text("{\"cpu\":{\"shares\":1000000}}", true), "cpu.weight=10000;");
-    assert_string_equal(plan_text("{\"cpu\":{\"quota\":-1,\"period\":5000}}", true), "cpu.max=max 5000;");
-    assert_string_equal(plan_text("{\"pids\":{\"limit\":-1}}", false), "pids.max=max;");
-    assert_string_equal(plan_text("{\"pids\":{\"limit\":5},\"unified\":{\"memory.high\":\"7\"}}", true),
-        "pids.max=5;memory.high=7;");
-    const char *io = "{\"blockIO\":{\"throttleReadBpsDevice\":[{\"major\":8,\"minor\":0,\"rate\":600}]}}";
-    assert_string_equal(plan_text(io, false), "blkio.throttle.read_bps_device=8:0 600;");
-    assert_string_equal(plan_text(io, true), "io.max=8:0 rbps=600;");
-    assert_string_equal(plan_text("{\"hugepageLimits\":[{\"pageSize\":\"2MB\",\"limit\":9}]}", true),
-        "hugetlb.2MB.max=9;hugetlb.2MB.rsvd.max=9;");
-    static const char *const bad[][2] = {
-        {"{\"memory\":{\"limit\":100,\"swap\":50}}", "below the memory limit"},
-        {"{\"memory\":{\"swappiness\":101}}", "swappiness: 101"},
-        {"{\"unified\":{\"../x\":\"1\"}}", "no name of a cgroup file"},
-        {"{\"hugepageLimits\":[{\"pageSize\":\"../2\",\"limit\":9}]}", "pageSize"},
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-        struct oci_resources r;
-        struct resource_writes w;
-        assert_null(fields_parse(&oci_resources_fields, a, bad[i][0], strlen(bad[i][0]), &r));
-        refused(resources_plan(a, &r, all_v2, NULL, &w), ERR_INVALID, bad[i][1]);
-    }
-}
-
 static void test_cgroup_paths(void **state)
 {
     (void)state;
@@ -333,7 +268,6 @@ int main(void)
         cmocka_unit_test(test_mounts_refused),
         cmocka_unit_test(test_id_maps),
         cmocka_unit_test(test_namespaces),
-        cmocka_unit_test(test_resources),
         cmocka_unit_test(test_cgroup_paths),
         cmocka_unit_test(test_sysctls),
         cmocka_unit_test(test_process),
