@@ -89,7 +89,7 @@ $(B)/%.o: %.c
 # musl asks nothing. So where musl-tools are installed, the same sources are made for it, in a tree of their own, with
 # what runtime/musl adds to its headers; else the runtime is a glibc program like the others, and slower.
 MUSL := $(if $(filter release,$(VARIANT)),$(if $(findstring clang,$(CC)),,$(wildcard /usr/lib/$(ARCH)-linux-musl)))
-MUSL_LIB := $(addprefix lib/,args base64 buf cgroup_weight clock err fields fields_write file file_tree json json_read json_write mem utf8 version)
+MUSL_LIB := $(addprefix lib/,args base64 buf cgroup_weight clock err fields fields_write file file_tree json json_read json_write mem spawn spawn_child utf8 version)
 MUSL_OBJS := $(patsubst %.c,$(B)/musl/%.o,$(wildcard runtime/*.c runtime/musl/*.c) $(MUSL_LIB:=.c) lib/api/oci.c)
 $(B)/musl/%.o: %.c
 	@mkdir -p $(@D)

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #ifdef __SANITIZE_ADDRESS__
@@ -67,7 +68,7 @@ static bool place_descriptors(struct start *s)
     for (size_t i = 0; i < s->n; i++)
         if (dup2(high[i], (int)i) < 0)
             return false;
-    return close_range((unsigned)s->n, ~0u, 0) == 0;
+    return syscall(SYS_close_range, (unsigned)s->n, ~0u, 0) == 0;
 }
 
 static int run_child(void *arg)

@@ -4,6 +4,7 @@
 #include "runtime/cgroups.h"
 #include "runtime/hooks.h"
 #include "runtime/record.h"
+#include "runtime/record_list.h"
 #include "runtime/report.h"
 #include "runtime/verbs.h"
 #include <errno.h>
@@ -31,14 +32,6 @@ static struct err *kill_init(const struct record *r)
     return NULL;
 }
 
-static bool has_own_pids(const struct record *r)
-{
-    for (size_t i = 0; i < r->namespaces.n; i++)
-        if (!strcmp(r->namespaces.v[i], "pid"))
-            return true;
-    return false;
-}
-
 /* A paused container would not die; a joined pid namespace does not die with init. */
 static struct err *empty_cgroups(struct cgroups *c, const struct record *r, bool force)
 {
@@ -46,7 +39,7 @@ static struct err *empty_cgroups(struct cgroups *c, const struct record *r, bool
     if (force && cgroups_is_frozen(c))
         TRY(cgroups_freeze(c, false));
     TRY(kill_init(r));
-    return force || !has_own_pids(r) ? cgroups_kill(c, r->cgroup) : NULL;
+    return force || !record_has_pids(r) ? cgroups_kill(c, r->cgroup) : NULL;
 }
 
 static struct err *remove_cgroups(const struct record *r, bool force)
@@ -73,8 +66,9 @@ static void poststop(const struct record *r)
         report_warning("%s", err_message(e));
 }
 
-static struct err *delete (const struct globals *g, const char *id, bool force)
+static struct err *delete (const struct globals *g, const char *id, void *arg)
 {
+    bool force = *(const bool *)arg;
     auto_arena *a = arena_new();
     auto_close root = -1;
     auto_close dir = -1;
@@ -99,10 +93,12 @@ static struct err *delete (const struct globals *g, const char *id, bool force)
 
 struct err *verb_delete(const struct globals *g, int argc, char **argv, int *ret_status)
 {
-    bool force = false;
+    bool force = false, regex = false;
     const struct arg_option options[] = {
-        {"force", 'f', ARG_FLAG, &force, NULL, "kill it first; no error where there is none"}, {NULL}};
-    struct arg_spec spec = {.usage = "wherry-runtime delete [--force] ID",
+        {"force", 'f', ARG_FLAG, &force, NULL, "kill it first; no error where there is none"},
+        {"regex", 'r', ARG_FLAG, &regex, NULL, "all whose ids match this extended regular expression"},
+        {NULL}};
+    struct arg_spec spec = {.usage = "wherry-runtime delete [--force] [--regex] ID",
         .about = "Removes what is left of a container.",
         .options = options,
         .min = 1,
@@ -111,5 +107,5 @@ struct err *verb_delete(const struct globals *g, int argc, char **argv, int *ret
     int n;
     TRY(args_parse(&spec, argc, argv, &operands, &n));
     *ret_status = 0;
-    return delete (g, operands[0], force);
+    return record_each(g, operands[0], regex, delete, &force);
 }

@@ -1,11 +1,14 @@
 /* kill: a signal to init, or with --all to every process of the container. */
 #include "lib/args.h"
+#include "lib/file.h"
 #include "lib/mem.h"
 #include "runtime/cgroups.h"
 #include "runtime/record.h"
+#include "runtime/record_list.h"
 #include "runtime/signals.h"
 #include "runtime/verbs.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -29,32 +32,62 @@ static struct err *kill_all(const struct record *r, struct arena *a, int signal)
     return e;
 }
 
-static struct err *kill_init(const struct record *r, int signal)
+/* On v1 a frozen process does not even die. */
+static void thaw(const struct record *r)
 {
+    auto_free char *file = mem_printf(CGROUPS_ROOT "/freezer%s/freezer.state", r->cgroup ? r->cgroup : "");
+    if (r->cgroup && file_exists(AT_FDCWD, file))
+        err_free(file_put(AT_FDCWD, file, "THAWED"));
+}
+
+/* Without a pid namespace of the container's own the others live on when init has gone: SIGKILL is for them.
+ */
+static struct err *kill_init(const struct record *r, struct arena *a, int signal)
+{
+    bool lonely = signal == SIGKILL && !record_has_pids(r) && r->cgroup;
     auto_close pidfd = record_pidfd(r);
-    if (pidfd >= 0 && !syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0))
+    if (pidfd >= 0 && !syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0)) {
+        if (signal == SIGKILL)
+            thaw(r);
         return NULL;
-    return errno == ESRCH ? err_new(ERR_CONFLICT, "container not running") : err_sys(errno, "signal init");
+    }
+    if (errno != ESRCH)
+        return err_sys(errno, "signal init");
+    return lonely ? kill_all(r, a, signal) : err_new(ERR_CONFLICT, "container not running");
+}
+
+struct order {
+    int signal;
+    bool all;
+};
+
+static struct err *kill_one(const struct globals *g, const char *id, void *arg)
+{
+    const struct order *o = arg;
+    auto_arena *a = arena_new();
+    auto_close dir = -1;
+    struct record r;
+    TRY(record_find(g->root, id, a, &dir, &r));
+    return o->all ? kill_all(&r, a, o->signal) : kill_init(&r, a, o->signal);
 }
 
 struct err *verb_kill(const struct globals *g, int argc, char **argv, int *ret_status)
 {
-    bool all = false;
+    struct order o = {0};
+    bool regex = false;
     const struct arg_option options[] = {
-        {"all", 'a', ARG_FLAG, &all, NULL, "to every process of the container"}, {NULL}};
-    struct arg_spec spec = {.usage = "wherry-runtime kill [--all] ID [SIGNAL]",
+        {"all", 'a', ARG_FLAG, &o.all, NULL, "to every process of the container"},
+        {"regex", 'r', ARG_FLAG, &regex, NULL, "to all whose ids match this extended regular expression"},
+        {NULL}};
+    struct arg_spec spec = {.usage = "wherry-runtime kill [--all] [--regex] ID [SIGNAL]",
         .about = "Sends a signal (TERM) to the container's init.",
         .options = options,
         .min = 1,
         .max = 2};
     char **operands;
-    int n, signal;
+    int n;
     TRY(args_parse(&spec, argc, argv, &operands, &n));
-    TRY(signals_parse(n > 1 ? operands[1] : "TERM", &signal));
-    auto_arena *a = arena_new();
-    auto_close dir = -1;
-    struct record r;
-    TRY(record_find(g->root, operands[0], a, &dir, &r));
+    TRY(signals_parse(n > 1 ? operands[1] : "TERM", &o.signal));
     *ret_status = 0;
-    return all ? kill_all(&r, a, signal) : kill_init(&r, signal);
+    return record_each(g, operands[0], regex, kill_one, &o);
 }

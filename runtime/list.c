@@ -3,83 +3,99 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "runtime/record.h"
-#include "runtime/verbs.h"
-#include <dirent.h>
-#include <errno.h>
+#include "runtime/record_list.h"
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
-#define CONTAINERS_MAX 100000
+#define COLUMNS 6
+#define COLUMN_MIN 12 /* runc's table: at least so wide, three blanks between */
+#define COLUMN_GAP 3
 
-static int by_name(const void *a, const void *b)
+struct listing {
+    struct arena *a;
+    size_t n;
+    struct oci_state *v;
+};
+
+/* Whoever owns the folder made the container. No look into any user database but the one name that is
+ * certain. */
+static const char *owner(struct arena *a, int dir)
 {
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
+    struct stat st;
+    if (fstat(dir, &st) < 0)
+        return "";
+    return st.st_uid ? arena_printf(a, "%u", st.st_uid) : "root";
 }
 
-static struct err *read_ids(int root, struct arena *a, struct str_list *ret)
+static struct err *gather(int root, const struct str_list *ids, struct listing *l)
 {
-    struct str_list l = {.v = arena_array(a, 64, sizeof(*l.v))};
-    size_t room = 64;
-    int fd = dup(root);
-    DIR *d = fd < 0 ? NULL : fdopendir(fd);
-    if (!d)
-        return err_sys(errno, "--root");
-    for (struct dirent *ent; (ent = readdir(d)) && l.n < CONTAINERS_MAX;) {
-        auto_err *e = record_check_id(ent->d_name); /* what begins with a dot is no container */
-        if (e)
-            continue;
-        if (l.n == room) {
-            const char **v = arena_array(a, room *= 2, sizeof(*v));
-            memcpy(v, l.v, l.n * sizeof(*v));
-            l.v = v;
-        }
-        l.v[l.n++] = arena_strdup(a, ent->d_name);
-    }
-    closedir(d);
-    qsort(l.v, l.n, sizeof(*l.v), by_name);
-    *ret = l;
-    return NULL;
-}
-
-static void row(struct buf *b, const struct oci_state *s)
-{
-    buf_addf(b, "%-16s %-11lld %-11s %-40s %-31s %s\n", s->id, (long long)opt_int_or(s->pid, 0), s->status,
-        s->bundle ? s->bundle : "", s->created ? s->created : "", s->owner);
-}
-
-static struct err *print_all(int root, const struct str_list *ids, bool json)
-{
-    auto_buf b = BUF_INIT(256 << 20);
-    struct json_out o = {.buf = &b};
-    if (json)
-        json_out_array(&o, NULL);
-    else
-        buf_addf(
-            &b, "%-16s %-11s %-11s %-40s %-31s %s\n", "ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER");
+    l->v = arena_array(l->a, ids->n, sizeof(*l->v));
     for (size_t i = 0; i < ids->n; i++) {
-        auto_arena *a = arena_new();
         auto_close dir = -1;
         struct record r;
-        struct err *e = record_load(root, ids->v[i], a, &dir, &r);
+        struct err *e = record_load(root, ids->v[i], l->a, &dir, &r);
         if (e && err_kind(e) == ERR_NOT_FOUND) { /* just deleted */
             err_free(e);
             continue;
         }
         TRY(e);
         struct oci_state s = record_state(&r, record_status(&r, dir));
-        if (s.owner && !*s.owner)
-            s.owner = "root";
-        if (json)
-            fields_encode(&oci_state_fields, &s, &o, NULL);
-        else
-            row(&b, &s);
+        s.owner = owner(l->a, dir);
+        l->v[l->n++] = s;
     }
-    if (json) {
-        json_out_end_array(&o);
-        buf_addc(&b, '\n');
-    }
+    return NULL;
+}
+
+static void cells(struct arena *a, const struct oci_state *s, const char *cell[COLUMNS])
+{
+    cell[0] = s->id;
+    cell[1] = arena_printf(a, "%lld", (long long)opt_int_or(s->pid, 0));
+    cell[2] = s->status;
+    cell[3] = s->bundle ? s->bundle : "";
+    cell[4] = s->created ? s->created : "";
+    cell[5] = s->owner;
+}
+
+static void table(const struct listing *l, struct buf *b)
+{
+    static const char *const head[COLUMNS] = {"ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"};
+    const char *(*rows)[COLUMNS] = arena_array(l->a, l->n + 1, sizeof(*rows));
+    memcpy(rows[0], head, sizeof(head));
+    for (size_t i = 0; i < l->n; i++)
+        cells(l->a, &l->v[i], rows[i + 1]);
+    int width[COLUMNS] = {0};
+    for (size_t i = 0; i <= l->n; i++)
+        for (int c = 0; c < COLUMNS - 1; c++) {
+            int n = (int)strlen(rows[i][c]) + COLUMN_GAP;
+            width[c] = n > width[c] ? n : width[c];
+        }
+    for (size_t i = 0; i <= l->n; i++)
+        for (int c = 0; c < COLUMNS; c++)
+            buf_addf(b, c < COLUMNS - 1 ? "%-*s" : "%*s\n",
+                c == COLUMNS - 1        ? 0
+                : width[c] < COLUMN_MIN ? COLUMN_MIN
+                                        : width[c],
+                rows[i][c]);
+}
+
+static void json(const struct listing *l, struct buf *b)
+{
+    struct json_out o = {.buf = b};
+    json_out_array(&o, NULL);
+    for (size_t i = 0; i < l->n; i++)
+        fields_encode(&oci_state_fields, &l->v[i], &o, NULL);
+    json_out_end_array(&o);
+    buf_addc(b, '\n');
+}
+
+static struct err *print_all(int root, struct arena *a, const struct str_list *ids, bool as_json)
+{
+    struct listing l = {.a = a};
+    auto_buf b = BUF_INIT(256 << 20);
+    TRY(gather(root, ids, &l));
+    (as_json ? json : table)(&l, &b);
     TRY(buf_check(&b, "list"));
     return file_write_all(STDOUT_FILENO, b.data, b.len);
 }
@@ -106,10 +122,9 @@ struct err *verb_list(const struct globals *g, int argc, char **argv, int *ret_s
         return err_new(ERR_INVALID, "--format: \"%s\": must be table or json", format);
     auto_arena *a = arena_new();
     auto_close root = -1;
-    struct str_list ids = {0};
+    struct str_list ids;
     TRY(record_root(g->root, false, &root));
-    if (root >= 0)
-        TRY(read_ids(root, a, &ids));
+    TRY(record_list(root, a, &ids));
     *ret_status = 0;
-    return quiet ? print_ids(&ids) : print_all(root, &ids, !strcmp(format, "json"));
+    return quiet ? print_ids(&ids) : print_all(root, a, &ids, !strcmp(format, "json"));
 }

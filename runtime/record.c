@@ -227,6 +227,14 @@ const char *record_status_name(enum record_status s)
     return names[s];
 }
 
+bool record_has_pids(const struct record *r)
+{
+    for (size_t i = 0; i < r->namespaces.n; i++)
+        if (!strcmp(r->namespaces.v[i], "pid"))
+            return true;
+    return false;
+}
+
 struct err *record_cgroups(const struct record *r, struct cgroups *ret)
 {
     if (!r->cgroup)

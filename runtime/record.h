@@ -55,6 +55,8 @@ uint64_t record_start_time(pid_t pid);
 int record_pidfd(const struct record *r);
 enum record_status record_status(const struct record *r, int dir);
 const char *record_status_name(enum record_status s);
+/* Its processes are those of a pid namespace, and end with init. */
+bool record_has_pids(const struct record *r);
 /* The cgroups of a container that has them; cgroups_close() them. */
 struct err *record_cgroups(const struct record *r, struct cgroups *ret) __attribute__((warn_unused_result));
 struct oci_state record_state(const struct record *r, enum record_status s);

@@ -5,6 +5,10 @@
 #include <string.h>
 #include <strings.h>
 
+/* As glibc numbers them, which keeps two for itself: with whatever libc this is built. */
+#define RTMIN 34
+#define RTMAX 64
+
 static int by_name(const char *name)
 {
     if (!strncasecmp(name, "sig", 3))
@@ -17,13 +21,13 @@ static int by_name(const char *name)
     char *end;
     if (!strncasecmp(name, "rtmin", 5)) {
         long n = name[5] == '+' ? strtol(name + 6, &end, 10) : 0;
-        if ((name[5] == '\0' || (name[5] == '+' && name[6] && !*end)) && n >= 0 && SIGRTMIN + n <= SIGRTMAX)
-            return SIGRTMIN + (int)n;
+        if ((name[5] == '\0' || (name[5] == '+' && name[6] && !*end)) && n >= 0 && RTMIN + n <= RTMAX)
+            return RTMIN + (int)n;
     }
     if (!strncasecmp(name, "rtmax", 5)) {
         long n = name[5] == '-' ? strtol(name + 6, &end, 10) : 0;
-        if ((name[5] == '\0' || (name[5] == '-' && name[6] && !*end)) && n >= 0 && SIGRTMAX - n >= SIGRTMIN)
-            return SIGRTMAX - (int)n;
+        if ((name[5] == '\0' || (name[5] == '-' && name[6] && !*end)) && n >= 0 && RTMAX - n >= RTMIN)
+            return RTMAX - (int)n;
     }
     return !strcasecmp(name, "iot")    ? SIGABRT
            : !strcasecmp(name, "poll") ? SIGIO

@@ -247,7 +247,7 @@ static void test_names(void **state)
     assert_null(signals_parse("sigkill", &s));
     assert_int_equal(s, SIGKILL);
     assert_null(signals_parse("RTMIN+3", &s));
-    assert_int_equal(s, SIGRTMIN + 3);
+    assert_int_equal(s, 37);
     assert_null(signals_parse("64", &s));
     static const char *const bad[] = {"", "65", "-1", "TERMX", "SIG", "RTMIN+99", "RTMIN+", "1x"};
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
