@@ -65,15 +65,8 @@ static struct err *build_env(struct build *b, struct oci_process *p)
         .object = lookup_object,
         .arg = b};
     TRY(env_build(b->a, &in, &p->env, &b->vars));
-    if (opt_bool_or(b->c->tty, false)) {
-        for (size_t i = 0; i < p->env.n; i++)
-            if (strncmp(p->env.v[i], "TERM=", 5) == 0)
-                return NULL;
-        const char **v = arena_array(b->a, p->env.n + 2, sizeof(*v));
-        memcpy(v, p->env.v, p->env.n * sizeof(*v));
-        v[p->env.n++] = "TERM=xterm";
-        p->env.v = v;
-    }
+    if (opt_bool_or(b->c->tty, false))
+        env_for_terminal(b->a, &p->env);
     return NULL;
 }
 

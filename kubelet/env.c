@@ -220,3 +220,15 @@ struct err *env_build(
     *ret_vars = own.map;
     return NULL;
 }
+
+void env_for_terminal(struct arena *a, struct str_list *env)
+{
+    for (size_t i = 0; i < env->n; i++)
+        if (strncmp(env->v[i], "TERM=", 5) == 0)
+            return;
+    const char **v = arena_array(a, env->n + 1, sizeof(*v));
+    if (env->n)
+        memcpy(v, env->v, env->n * sizeof(*v));
+    v[env->n] = "TERM=xterm";
+    *env = (struct str_list){env->n + 1, v};
+}

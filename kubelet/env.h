@@ -28,5 +28,7 @@ const char *env_expand(struct arena *a, const char *text, const struct str_map *
 /* The same for subPathExpr: what is unknown is ERR_INVALID "missing value for NAME". */
 struct err *env_expand_strict(struct arena *a, const char *text, const struct str_map *vars, const char **ret)
     __attribute__((warn_unused_result));
+/* A process with a terminal has a TERM, whoever says it. The list is replaced, not changed. */
+void env_for_terminal(struct arena *a, struct str_list *env);
 
 #endif

@@ -1,5 +1,6 @@
 /* Probes' and hooks' commands, see exec.h. */
 #include "kubelet/exec.h"
+#include "kubelet/env.h"
 #include "kubelet/sandbox.h"
 #include "lib/clock.h"
 #include "lib/file.h"
@@ -14,8 +15,6 @@
 #include <unistd.h>
 
 enum { EXEC_OUTPUT = 10 << 10, EXEC_CONFIG = 4 << 20, EXEC_DRAIN_MS = 1000 };
-
-void (*exec_listener)(struct worker *w, const char *exec, int exit_code, int signal);
 
 struct exec {
     struct exec *next;
@@ -125,6 +124,7 @@ static void on_timer(void *arg)
 
 void exec_exited(struct worker *w, const char *name, int exit_code, int signal)
 {
+    (void)signal;
     for (struct exec *e = execs; e; e = e->next)
         if (e->instance->worker == w && strcmp(e->name, name) == 0) {
             e->exited = true;
@@ -134,8 +134,6 @@ void exec_exited(struct worker *w, const char *name, int exit_code, int signal)
             exec_check(e);
             return;
         }
-    if (exec_listener)
-        exec_listener(w, name, exit_code, signal);
 }
 
 static void started(void *arg, const struct err *error, const struct json *results, int *fds, size_t n)
@@ -166,6 +164,8 @@ struct err *exec_process(
     *ret = *config.process;
     ret->args = *argv;
     ret->terminal = (struct opt_bool){true, terminal};
+    if (terminal)
+        env_for_terminal(a, &ret->env);
     return NULL;
 }
 

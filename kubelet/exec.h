@@ -21,7 +21,5 @@ struct err *exec_process(struct instance *i, struct arena *a, const struct str_l
     struct oci_process *ret) __attribute__((warn_unused_result));
 /* A name for an exec that is unique in its Pod, for shim_exec(). */
 void exec_name(char *text, size_t n);
-/* Somebody else's exec (a streaming session) ended: server.c may take note. NULL: nobody listens. */
-extern void (*exec_listener)(struct worker *w, const char *exec, int exit_code, int signal);
 
 #endif

@@ -10,10 +10,10 @@
  * Whoever is faster waits: a full pipe pauses the WebSocket, a full WebSocket pauses the pipe. A client that
  * vanishes takes its descriptors with it; the process sees EOF, SIGPIPE or SIGHUP, and decides itself.
  */
+#include "kubelet/exec.h"
 #include "kubelet/sandbox.h"
 #include "kubelet/server.h"
 
-#include "lib/api/oci.h"
 #include "lib/duplex.h"
 #include "lib/file.h"
 #include "lib/log.h"
@@ -31,8 +31,7 @@ enum {
     MESSAGE_MAX = 1 << 20,
     QUEUE_HIGH = 256 * 1024, /* bytes queued towards one side: the other is paused */
     DRAIN_MS = 1000,         /* after the end, for what a background child keeps open */
-    CONFIG_MAX = 4 << 20,
-    COMMAND_MAX = 4096, /* words */
+    COMMAND_MAX = 4096,      /* words */
 };
 
 struct session {
@@ -41,7 +40,7 @@ struct session {
     bool is_exec, tty, want_in, want_out, want_err, v5;
     struct str_list command; /* in arena */
     struct arena *arena;
-    const struct oci_process *process;
+    struct oci_process process;
 
     struct ws *ws;
     struct shim_client *shim;
@@ -425,12 +424,12 @@ static struct err *begin(struct session *s)
     TRY(shim_client_open(s->kubelet->loop, socket, &events, s, &s->shim));
     shim_subscribe(s->shim, NULL, NULL);
     if (s->is_exec && s->tty) {
-        shim_exec(s->shim, s->cid, s->name, s->process, true, NULL, 0, on_begun, s);
+        shim_exec(s->shim, s->cid, s->name, &s->process, true, NULL, 0, on_begun, s);
         return NULL;
     }
     e = make_ends(s, &ends);
     if (!e && s->is_exec)
-        shim_exec(s->shim, s->cid, s->name, s->process, false, ends.theirs, ends.n, on_begun, s);
+        shim_exec(s->shim, s->cid, s->name, &s->process, false, ends.theirs, ends.n, on_begun, s);
     else if (!e)
         shim_attach(s->shim, s->cid,
             &(struct shim_streams){.in = s->want_in, .out = s->want_out, .err = s->want_err && !s->tty},
@@ -470,32 +469,6 @@ static void add_word(void *arg, const char *name, const char *value)
     s->command.v[s->command.n++] = arena_strdup(s->arena, value ? value : "");
 }
 
-/* The container's own process, as its config.json has it, with another command. */
-static struct err *plan_process(struct session *s)
-{
-    auto_free char *path =
-        mem_printf("%s/%s/containers/%s/config.json", s->kubelet->path.run_pods, s->uid, s->cid);
-    auto_free char *text = NULL;
-    size_t len;
-    struct oci_config *spec = arena_new_obj(s->arena, struct oci_config);
-    TRY(file_read(AT_FDCWD, path, CONFIG_MAX, &text, &len));
-    TRY_WRAP(fields_parse(&oci_config_fields, s->arena, text, len, spec), "%s", path);
-    if (!spec->process)
-        return err_new(ERR_INVALID, "%s: no process", path);
-    spec->process->args = s->command;
-    spec->process->terminal = (struct opt_bool){true, s->tty};
-    if (s->tty) { /* as containerd does for a terminal */
-        struct str_list *env = &spec->process->env;
-        const char **grown = arena_array(s->arena, env->n + 1, sizeof(*grown));
-        if (env->n)
-            memcpy(grown, env->v, env->n * sizeof(*grown));
-        grown[env->n] = "TERM=xterm";
-        *env = (struct str_list){env->n + 1, grown};
-    }
-    s->process = spec->process;
-    return NULL;
-}
-
 /* Of the protocols offered, the newest that is ours. */
 static const char *choose_protocol(const char *offered)
 {
@@ -514,7 +487,6 @@ static bool either(const struct http_request *r, const char *a, const char *b)
 static struct session *session_new(
     struct kubelet *k, struct http_request *r, struct worker *w, const struct instance *i, bool is_exec)
 {
-    static unsigned long serial;
     struct session *s = mem_new(struct session);
     *s = (struct session){.kubelet = k,
         .uid = mem_strdup(w->uid),
@@ -528,12 +500,12 @@ static struct session *session_new(
     s->want_err = either(r, "error", "stderr");
     s->tty = is_exec ? server_flag(r, "tty") : i->spec && opt_bool_or(i->spec->tty, false);
     s->drain = timer_new(k->loop, on_drain_over, s);
-    snprintf(s->name, sizeof(s->name), "stream-%lu", ++serial);
+    exec_name(s->name, sizeof(s->name));
     http_query_each(r, add_word, s);
     return s;
 }
 
-static struct err *check(struct session *s)
+static struct err *check(struct session *s, struct instance *i)
 {
     if (s->is_exec && s->command.n == 0)
         return err_new(ERR_INVALID, "you must specify at least 1 command for the container");
@@ -541,7 +513,7 @@ static struct err *check(struct session *s)
         return err_new(ERR_INVALID, "you must specify at least 1 of stdin, stdout, stderr");
     if (s->tty && s->is_exec)
         s->want_err = false;
-    return s->is_exec ? plan_process(s) : NULL;
+    return s->is_exec ? exec_process(i, s->arena, &s->command, s->tty, &s->process) : NULL;
 }
 
 static void serve_stream(struct kubelet *k, struct http_request *r, bool is_exec)
@@ -562,7 +534,7 @@ static void serve_stream(struct kubelet *k, struct http_request *r, bool is_exec
         return;
     }
     struct session *s = session_new(k, r, w, i, is_exec);
-    struct err *e = check(s);
+    struct err *e = check(s, i);
     if (e) {
         server_text(r, err_kind(e) == ERR_INVALID ? 400 : 500, "%s", err_message(e));
         err_free(e);

@@ -125,12 +125,29 @@ static void expansion(void **state)
     assert_string_equal(out, "x/1");
 }
 
+static void terminals(void **state)
+{
+    (void)state;
+    auto_arena *a = arena_new();
+    const char *plain[] = {"A=1"}, *own[] = {"TERM=vt100", "A=1"};
+    struct str_list none = {0}, one = {1, plain}, said = {2, own};
+    env_for_terminal(a, &none);
+    env_for_terminal(a, &one);
+    env_for_terminal(a, &said);
+    assert_string_equal(none.v[0], "TERM=xterm");
+    assert_int_equal(one.n, 2);
+    assert_string_equal(one.v[1], "TERM=xterm");
+    assert_int_equal(said.n, 2);
+    assert_string_equal(said.v[0], "TERM=vt100");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values),
         cmocka_unit_test(errors_name_what_is_missing),
         cmocka_unit_test(expansion),
+        cmocka_unit_test(terminals),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
