@@ -70,7 +70,7 @@ static void on_runtime_end(void *arg, int status, bool timed_out)
         unlink(x->pidfile);
     struct reply *r = take_ptr(x->reply);
     if (e) {
-        reply_err(r, err_wrap(e, "exec %s", x->name));
+        reply_err(r, e); /* the name is the caller's own, and new each time: equal failures stay equal */
         exec_free(x);
         return;
     }

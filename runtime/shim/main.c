@@ -158,22 +158,14 @@ static void settle_descriptors(void)
         READY_FD + 1, ~0U, 0); /* what a careless starter has left open would live as long as the Pod */
 }
 
-static enum log_level level_of(const char *name)
-{
-    static const char *const names[] = {"error", "warn", "info", "debug"};
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++)
-        if (!strcmp(name, names[i]))
-            return (enum log_level)i;
-    return LOG_INFO;
-}
-
 int main(int argc, char **argv)
 {
     settle_descriptors();
     umask(022); /* an upper folder's mode is that of the container's root folder */
     log_init("wherry-shim", LOG_INFO, LOG_TEXT);
     struct err *e = parse_args(argc, argv);
-    log_init("wherry-shim", level_of(log_level), strcmp(log_format, "json") ? LOG_TEXT : LOG_JSON);
+    if (!e)
+        e = log_init_text("wherry-shim", log_level, log_format);
     if (!e)
         e = begin(argc, argv);
     tell_starter(e);
