@@ -322,9 +322,10 @@ void volumes_mounts(const struct worker *w, struct arena *a, struct shim_mount *
         int64_t size = quantity_units(v->empty_dir->size_limit, 0), limit = pod_limit(s, "memory");
         if (!size || (limit && limit < size))
             size = limit;
-        const char *options = gid >= 0 ? arena_printf(a, "mode=3777,gid=%lld", (long long)gid) : "mode=1777";
-        if (size)
-            options = arena_printf(a, "%s,size=%lld", options, (long long)size);
+        if (!size)
+            size = node_agent_memory(w->kubelet);
+        const char *mode = gid >= 0 ? arena_printf(a, "mode=3777,gid=%lld", (long long)gid) : "mode=1777";
+        const char *options = arena_printf(a, "source=tmpfs,noswap,%s,size=%lld", mode, (long long)size);
         m[n++] =
             (struct shim_mount){.type = "tmpfs", .target = volumes_path(w, a, v->name), .options = options};
     }

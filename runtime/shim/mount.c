@@ -32,7 +32,7 @@ static struct err *attach(int mnt, int target)
 
 /* ---- tmpfs ---- */
 
-static const char *const tmpfs_values[] = {"size", "mode", "nr_inodes", "uid", "gid"};
+static const char *const tmpfs_values[] = {"source", "size", "mode", "nr_inodes", "uid", "gid"};
 static const struct {
     const char *name;
     unsigned attr;
@@ -48,6 +48,12 @@ static struct err *tmpfs_option(int fs, char *option, unsigned *attrs)
         if (strcmp(option, tmpfs_values[i]) != 0)
             continue;
         if (fsconfig(fs, FSCONFIG_SET_STRING, option, value, 0) < 0)
+            return fs_err(fs, option);
+        return NULL;
+    }
+    if (!value && !strcmp(option, "noswap")) {
+        /* Since 6.4; before that memory volumes may be swapped out. */
+        if (fsconfig(fs, FSCONFIG_SET_FLAG, option, NULL, 0) < 0 && errno != EINVAL)
             return fs_err(fs, option);
         return NULL;
     }

@@ -57,7 +57,8 @@ static struct err *enter_namespaces(const struct shim_sandbox *b)
 static struct err *make_shm(struct shim *s, int64_t bytes)
 {
     auto_free char *target = mem_printf("%s/shm", s->run_dir);
-    auto_free char *options = mem_printf("mode=1777,nosuid,nodev,noexec,size=%lld", (long long)bytes);
+    auto_free char *options =
+        mem_printf("source=shm,mode=1777,nosuid,nodev,noexec,size=%lld", (long long)bytes);
     TRY(mount_make(&(struct shim_mount){.type = "tmpfs", .options = options}, target));
     s->has_shm = true;
     return NULL;
