@@ -101,12 +101,20 @@ static const char *host_of(const struct instance *i, const char *host)
 
 /* --- HTTP ---------------------------------------------------------------------------------------------- */
 
+/* What went wrong, without the URL that the client's error begins with. */
+static const char *reason_of(const struct reach *r, const struct err *e)
+{
+    const char *text = err_message(e);
+    size_t n = strlen(r->target);
+    return strncmp(text, r->target, n) == 0 && strncmp(text + n, ": ", 2) == 0 ? text + n + 2 : text;
+}
+
 static void http_done(void *arg, const struct http_client_result *res)
 {
     struct reach *r = arg;
     r->call = NULL;
     if (res->error || !res->status) {
-        const char *why = res->error ? err_message(res->error) : "no answer";
+        const char *why = res->error ? reason_of(r, res->error) : "no answer";
         auto_free char *m = res->error && err_kind(res->error) == ERR_TIMEOUT
                                 ? mem_printf("Get \"%s\": context deadline exceeded", r->target)
                                 : mem_printf("Get \"%s\": %s", r->target, why);

@@ -167,7 +167,7 @@ static struct err *fetch_error(struct fetch *f, CURLcode code)
         return err_wrap(e, "%s", f->url);
     if (f->stalled)
         return err_new(ERR_TIMEOUT, "%s: no data for %llu ms", f->url, (unsigned long long)f->stall_ms);
-    return code ? http_easy_error(code, f->error, f->url) : NULL;
+    return code ? http_easy_error(f->easy, code, f->error, f->url) : NULL;
 }
 
 static void fetch_finish(struct fetch *f, CURLcode code)

@@ -21,7 +21,7 @@ void mux_free(struct mux *m);                     /* its easy handles are gone a
 CURL *http_easy_new(
     const struct http_client_tls *tls, const struct http_client_request *r, struct curl_slist **ret_headers);
 /* What curl says as an error of ours. text: of CURLOPT_ERRORBUFFER, or "". */
-struct err *http_easy_error(CURLcode code, const char *text, const char *url);
+struct err *http_easy_error(CURL *h, CURLcode code, const char *text, const char *url);
 
 /* A call of either kind: first member of the real struct. */
 struct http_call {

@@ -103,8 +103,9 @@ CURL *http_easy_new(
     return h;
 }
 
-struct err *http_easy_error(CURLcode code, const char *text, const char *url)
+struct err *http_easy_error(CURL *h, CURLcode code, const char *text, const char *url)
 {
+    long errnum = 0;
     static const struct {
         CURLcode code;
         enum err_kind kind;
@@ -121,6 +122,9 @@ struct err *http_easy_error(CURLcode code, const char *text, const char *url)
     for (size_t i = 0; i < ARRAY_SIZE(KINDS); i++)
         if (KINDS[i].code == code)
             kind = KINDS[i].kind;
+    /* libcurl's own words would be new each time: they say after how many milliseconds. */
+    if (code == CURLE_COULDNT_CONNECT && !curl_easy_getinfo(h, CURLINFO_OS_ERRNO, &errnum) && errnum)
+        return err_new(kind, "%s: connect: %s", url, strerror((int)errnum));
     return err_new(kind, "%s: %s", url, *text ? text : curl_easy_strerror(code));
 }
 
@@ -156,10 +160,10 @@ struct err *http_fetch(
     curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
     res.status = (unsigned)status;
     res.content_type = content_type_of(h);
+    struct err *e = buf_check(&res.body, "the answer's body");
+    e = e ? err_wrap(e, "%s", r->url) : code ? http_easy_error(h, code, text, r->url) : NULL;
     curl_easy_cleanup(h);
     curl_slist_free_all(headers);
-    struct err *e = buf_check(&res.body, "the answer's body");
-    e = e ? err_wrap(e, "%s", r->url) : code ? http_easy_error(code, text, r->url) : NULL;
     if (e)
         http_client_result_done(&res);
     else
