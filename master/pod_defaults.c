@@ -214,9 +214,13 @@ static void classify(struct totals *t, const struct json *c)
 const char *pod_qos_class(const struct json *spec)
 {
     struct totals t = {false, true};
-    json_each_item (c, json_get(spec, "containers"))
-        classify(&t, c);
-    json_each_item (c, json_get(spec, "initContainers"))
-        classify(&t, c);
+    classify(&t, spec); /* what is said for the whole Pod counts alone */
+    if (!t.any) {
+        t.guaranteed = true;
+        json_each_item (c, json_get(spec, "containers"))
+            classify(&t, c);
+        json_each_item (c, json_get(spec, "initContainers"))
+            classify(&t, c);
+    }
     return !t.any ? "BestEffort" : t.guaranteed ? "Guaranteed" : "Burstable";
 }
