@@ -57,7 +57,9 @@ static void send_status(struct worker *w)
         return;
     auto_buf b = BUF_INIT(REPORT_MAX);
     auto_free char *path = mem_printf("/api/v1/namespaces/%s/pods/%s/status", w->ns, w->name);
-    buf_addf(&b, "{\"metadata\":{\"uid\":\"%s\"},\"status\":%s}", uid, w->status_text);
+    /* A refused Pod has no conditions, not even the scheduler's. */
+    buf_addf(&b, "{\"metadata\":{\"uid\":\"%s\"},\"status\":{%s%s}", uid,
+        w->rejected ? "\"conditions\":null," : "", w->status_text + 1);
     free(w->sent_text);
     w->sent_text = mem_strdup(w->status_text);
     w->status_call =

@@ -7,6 +7,7 @@
 #include "kubelet/crilog_read.h"
 #include "kubelet/sandbox.h"
 #include "kubelet/server.h"
+#include "kubelet/status.h"
 
 #include "lib/clock.h"
 #include "lib/file.h"
@@ -268,9 +269,7 @@ static void refuse(
         server_text(r, 400, "previous terminated container \"%s\" in pod \"%s\" not found", i->name, w->name);
     else
         server_text(r, 400, "container \"%s\" in pod \"%s\" is waiting to start: %s", i->name, w->name,
-            i->waiting                 ? i->waiting
-            : i->kind == INSTANCE_MAIN ? "ContainerCreating"
-                                       : "PodInitializing");
+            status_waiting_reason(i));
     err_free(e);
 }
 

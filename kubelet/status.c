@@ -50,16 +50,19 @@ static bool awaits_restart(const struct instance *i)
            plan_restarts(w->desired->pod->spec, i->spec, i->kind, i->end.exit_code);
 }
 
+const char *status_waiting_reason(const struct instance *i)
+{
+    bool has_init = i->worker->desired->pod->spec->init_containers.n > 0;
+    if (i->waiting)
+        return i->waiting;
+    return has_init && i->kind != INSTANCE_EPHEMERAL ? "PodInitializing" : "ContainerCreating";
+}
+
 static void waiting(struct arena *a, const struct instance *i, struct container_state *state)
 {
     state->waiting = arena_new_obj(a, struct container_state_waiting);
-    state->waiting->reason = i->waiting;
+    state->waiting->reason = status_waiting_reason(i);
     state->waiting->message = i->waiting_message;
-    if (!i->waiting)
-        state->waiting->reason =
-            i->worker->desired->pod->spec->init_containers.n && i->kind != INSTANCE_EPHEMERAL
-                ? "PodInitializing"
-                : "ContainerCreating";
 }
 
 static struct container_state *state_of(struct arena *a, const struct instance *i)
@@ -191,6 +194,17 @@ static bool any_main_started(const struct worker *w)
     return false;
 }
 
+/* No container had its turn, and not because an init container failed. */
+static bool never_began(const struct worker *w)
+{
+    for (size_t i = 0; i < w->n_instances; i++) {
+        const struct instance *x = w->instances[i];
+        if (x->kind == INSTANCE_INIT && x->state == INSTANCE_EXITED && x->end.exit_code != 0)
+            return false;
+    }
+    return !any_main_started(w);
+}
+
 static const char *phase_of(const struct worker *w, const struct count *n)
 {
     if (w->rejected || w->stop_reason)
@@ -296,7 +310,9 @@ static void make_conditions(const struct worker *w, struct arena *a, int64_t now
     const struct pod_status *api = w->desired->pod->status;
     struct conditions c = {.arena = a, .worker = w, .now = now};
     c.v = arena_array(a, 8 + (api ? api->conditions.n : 0), sizeof(*c.v));
-    bool succeeded = is(s->phase, "Succeeded"), failed = is(s->phase, "Failed");
+    bool succeeded = is(s->phase, "Succeeded");
+    /* Deleted before its containers had their turn: Failed, but they are what they were, not ready yet. */
+    bool failed = is(s->phase, "Failed") && !(w->leaving && never_began(w));
     condition(&c, "PodReadyToStartContainers", w->sandbox == SANDBOX_READY, NULL, NULL);
     const char *incomplete = listed(a, "incomplete", w, is_incomplete);
     if (succeeded)

@@ -160,6 +160,25 @@ static void a_crash_loop(void **state)
     arena_free(f.arena);
 }
 
+/* Deleted while an init container ran: Failed, though nothing says that its containers ended. */
+static void deleted_while_initialising(void **state)
+{
+    (void)state;
+    for (int code = 0; code < 2; code++) {
+        struct fixture f;
+        fixture_init(&f, "{\"restartPolicy\":\"Never\",\"initContainers\":[{\"name\":\"i\",\"image\":\"i\"}],"
+                         "\"containers\":[{\"name\":\"a\",\"image\":\"i\"}]}");
+        ended(&f.instances[0], code);
+        f.worker.ended = f.worker.stopping = f.worker.leaving = true;
+        const struct pod_status *s = status_make(&f.worker, f.arena, 1);
+        assert_string_equal(s->phase, "Failed");
+        check_condition(s, "Ready", "False", code ? "PodFailed" : "ContainersNotReady",
+            code ? NULL : "containers with unready status: [a]");
+        assert_string_equal(status_waiting_reason(&f.instances[1]), "PodInitializing");
+        arena_free(f.arena);
+    }
+}
+
 static void refused(void **state)
 {
     (void)state;
@@ -213,6 +232,7 @@ int main(void)
         cmocka_unit_test(one_runs_one_ended),
         cmocka_unit_test(terminal_phases),
         cmocka_unit_test(a_crash_loop),
+        cmocka_unit_test(deleted_while_initialising),
         cmocka_unit_test(refused),
         cmocka_unit_test(restored),
     };
