@@ -327,12 +327,6 @@ static void on_shim_closed(void *arg)
     err_free(e);
 }
 
-static void start_output(struct session *s, struct duplex *d, const struct duplex_events *ev)
-{
-    s->open_outputs++;
-    duplex_start(d, ev, s);
-}
-
 static const struct duplex_events out_events = {on_stdout, on_output_closed, NULL};
 static const struct duplex_events err_events = {on_stderr, on_output_closed, NULL};
 static const struct duplex_events in_events = {nothing_to_read, on_input_closed, on_input_drained};
@@ -345,7 +339,18 @@ static void take_pty(struct session *s, int *fds, size_t n_fds)
     s->pty = fcntl(fds[0], F_DUPFD_CLOEXEC, 3);
     s->out = duplex_from_fd(s->kubelet->loop, fds[0], fds[0]);
     fds[0] = -1;
-    start_output(s, s->out, &pty_events);
+    s->open_outputs++;
+    duplex_start(s->out, &pty_events, s);
+    resize(s);
+}
+
+/* Only now: before it began, these streams were the runtime's, and what that had to say is in the error. */
+static void start_outputs(struct session *s)
+{
+    if (s->out)
+        duplex_start(s->out, &out_events, s);
+    if (s->err)
+        duplex_start(s->err, &err_events, s);
     resize(s);
 }
 
@@ -361,7 +366,7 @@ static void on_begun(void *arg, const struct err *error, const struct json *resu
     if (s->is_exec && s->tty)
         take_pty(s, fds, n_fds);
     else
-        resize(s);
+        start_outputs(s);
 }
 
 /* Pipes for the streams that are wanted; theirs[] are the ends for the shim, ordered in, out, err. */
@@ -383,12 +388,9 @@ static struct err *add_pipe(struct session *s, struct ends *e, int channel)
     if (input) {
         s->in = d;
         duplex_start(d, &in_events, s);
-    } else if (channel == WS_STDOUT) {
-        s->out = d;
-        start_output(s, d, &out_events);
     } else {
-        s->err = d;
-        start_output(s, d, &err_events);
+        *(channel == WS_STDOUT ? &s->out : &s->err) = d;
+        s->open_outputs++;
     }
     return NULL;
 }
