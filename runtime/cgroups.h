@@ -54,7 +54,8 @@ struct err *cgroups_number(int dir, const char *file, int64_t *ret) __attribute_
 /* The limits, into directories that were made. What fails names the file. */
 struct err *cgroups_limit(struct cgroups *c, const struct resource_writes *w)
     __attribute__((warn_unused_result));
-struct err *cgroups_devices(struct cgroups *c, struct arena *a, const struct device_table *t)
+/* in_force: processes live by the rules that are there. They go over to the new ones without a gap. */
+struct err *cgroups_devices(struct cgroups *c, struct arena *a, const struct device_table *t, bool in_force)
     __attribute__((warn_unused_result));
 /* The `tasks` files of the v1 hierarchies, open for writing; and their use by the process that moves. */
 struct err *cgroups_tasks(struct cgroups *c, int fds[CGROUPS_MAX], int *ret_n)

@@ -11,6 +11,8 @@
 
 #define GROUP_MAX 4
 #define CONTROLLERS_MAX 4096
+#define DEVICE_LIST_MAX (1 << 20)
+#define PROGRAMS_MAX 64 /* BPF_CGROUP_MAX_PROGS */
 
 /* --- files */
 
@@ -112,13 +114,20 @@ struct resources_host cgroups_host(struct cgroups *c)
 
 /* --- devices */
 
-static struct err *devices_v1(struct cgroups_hierarchy *h, struct arena *a, const struct device_table *t)
+static struct err *devices_v1(
+    struct cgroups_hierarchy *h, struct arena *a, const struct device_table *t, bool in_force)
 {
     auto_close allow = openat(h->dir, "devices.allow", O_WRONLY | O_CLOEXEC);
     auto_close deny = openat(h->dir, "devices.deny", O_WRONLY | O_CLOEXEC);
     if (allow < 0 || deny < 0)
         return err_sys(errno, "open devices.allow");
-    struct str_list lines = device_rules_v1(a, t);
+    auto_free char *list = NULL;
+    struct device_table now;
+    if (in_force) {
+        TRY(file_read(h->dir, "devices.list", DEVICE_LIST_MAX, &list, NULL));
+        TRY_WRAP(device_rules_parse(a, list, &now), "devices.list");
+    }
+    struct str_list lines = device_rules_v1(a, t, in_force ? &now : NULL);
     for (size_t i = 0; i < lines.n; i++) {
         const char *line = lines.v[i];
         if (write(line[0] == 'a' ? allow : deny, line + 1, strlen(line + 1)) < 0)
@@ -132,37 +141,32 @@ static int bpf(int cmd, union bpf_attr *attr)
     return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
 }
 
-/* Loads and attaches; what was attached before goes only after the new one is in force. */
-static struct err *devices_v2(struct cgroups_hierarchy *h, struct arena *a, const struct device_table *t)
+static int program_by_id(unsigned id)
 {
-    size_t n;
-    struct bpf_insn *insns = device_rules_ebpf(a, t, &n);
-    auto_close dir = openat(h->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir < 0)
-        return err_sys(errno, "open cgroup");
-    unsigned old[32];
-    union bpf_attr query = {.query = {.target_fd = (unsigned)dir,
-                                .attach_type = BPF_CGROUP_DEVICE,
-                                .prog_cnt = 32,
-                                .prog_ids = (uintptr_t)old}};
-    if (bpf(BPF_PROG_QUERY, &query) < 0)
-        query.query.prog_cnt = 0;
-    union bpf_attr load = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
-        .insn_cnt = (unsigned)n,
-        .insns = (uintptr_t)insns,
-        .license = (uintptr_t) "MIT"};
-    auto_close prog = bpf(BPF_PROG_LOAD, &load);
-    if (prog < 0)
-        return err_sys(errno, "load the device filter");
+    union bpf_attr get = {.prog_id = id};
+    return bpf(BPF_PROG_GET_FD_BY_ID, &get);
+}
+
+/* In the place of the one that is there. Of several, or before Linux 5.6: beside them, and then they go. What
+ * all of them allow is allowed, so there is no gap in between either. */
+static struct err *attach(int dir, int prog, const unsigned *old, unsigned n)
+{
     union bpf_attr attach = {.target_fd = (unsigned)dir,
         .attach_bpf_fd = (unsigned)prog,
         .attach_type = BPF_CGROUP_DEVICE,
         .attach_flags = BPF_F_ALLOW_MULTI};
+    if (n == 1) {
+        auto_close fd = program_by_id(old[0]);
+        union bpf_attr replace = attach;
+        replace.attach_flags |= BPF_F_REPLACE;
+        replace.replace_bpf_fd = (unsigned)fd;
+        if (fd >= 0 && !bpf(BPF_PROG_ATTACH, &replace))
+            return NULL;
+    }
     if (bpf(BPF_PROG_ATTACH, &attach) < 0)
         return err_sys(errno, "attach the device filter");
-    for (unsigned i = 0; i < query.query.prog_cnt; i++) {
-        union bpf_attr get = {.prog_id = old[i]};
-        auto_close fd = bpf(BPF_PROG_GET_FD_BY_ID, &get);
+    for (unsigned i = 0; i < n; i++) {
+        auto_close fd = program_by_id(old[i]);
         union bpf_attr detach = {
             .target_fd = (unsigned)dir, .attach_bpf_fd = (unsigned)fd, .attach_type = BPF_CGROUP_DEVICE};
         if (fd >= 0 && bpf(BPF_PROG_DETACH, &detach) < 0)
@@ -171,10 +175,34 @@ static struct err *devices_v2(struct cgroups_hierarchy *h, struct arena *a, cons
     return NULL;
 }
 
-struct err *cgroups_devices(struct cgroups *c, struct arena *a, const struct device_table *t)
+static struct err *devices_v2(struct cgroups_hierarchy *h, struct arena *a, const struct device_table *t)
+{
+    size_t n;
+    struct bpf_insn *insns = device_rules_ebpf(a, t, &n);
+    auto_close dir = openat(h->dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        return err_sys(errno, "open cgroup");
+    unsigned old[PROGRAMS_MAX];
+    union bpf_attr query = {.query = {.target_fd = (unsigned)dir,
+                                .attach_type = BPF_CGROUP_DEVICE,
+                                .prog_cnt = PROGRAMS_MAX,
+                                .prog_ids = (uintptr_t)old}};
+    if (bpf(BPF_PROG_QUERY, &query) < 0)
+        return err_sys(errno, "ask for the device filters in force");
+    union bpf_attr load = {.prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+        .insn_cnt = (unsigned)n,
+        .insns = (uintptr_t)insns,
+        .license = (uintptr_t) "MIT"};
+    auto_close prog = bpf(BPF_PROG_LOAD, &load);
+    if (prog < 0)
+        return err_sys(errno, "load the device filter");
+    return attach(dir, prog, old, query.query.prog_cnt);
+}
+
+struct err *cgroups_devices(struct cgroups *c, struct arena *a, const struct device_table *t, bool in_force)
 {
     struct cgroups_hierarchy *h = cgroups_find(c, "devices");
     if (!h || h->dir < 0)
         return err_new(ERR_UNSUPPORTED, "device rules: the host has neither the v1 controller nor cgroup2");
-    return err_wrap(h->v2 ? devices_v2(h, a, t) : devices_v1(h, a, t), "device rules");
+    return err_wrap(h->v2 ? devices_v2(h, a, t) : devices_v1(h, a, t, in_force), "device rules");
 }

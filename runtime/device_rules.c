@@ -1,6 +1,7 @@
 /* See device_rules.h. */
 #include "runtime/device_rules.h"
 #include "lib/mem.h"
+#include <stdlib.h>
 #include <string.h>
 
 static bool covers(const struct device_rule *wide, const struct device_rule *r)
@@ -114,20 +115,86 @@ struct err *device_rules_table(struct arena *a, const struct oci_resources *r, s
     return NULL;
 }
 
+/* --- v1 */
+
+static struct err *parse_number(const char *text, char **end, int64_t *ret)
+{
+    if (*text == '*') {
+        *ret = -1;
+        *end = (char *)text + 1;
+        return NULL;
+    }
+    unsigned long n = strtoul(text, end, 10);
+    if (*text < '0' || *text > '9' || n > UINT32_MAX)
+        return err_new(ERR_INVALID, "\"%.20s\" is no device number", text);
+    *ret = (int64_t)n;
+    return NULL;
+}
+
+/* "c 1:3 rwm" */
+static struct err *parse_line(const char *line, struct device_rule *ret)
+{
+    char *end;
+    if (!strchr("abc", line[0]) || line[0] == '\0' || line[1] != ' ')
+        return err_new(ERR_INVALID, "\"%.40s\" is no device rule", line);
+    ret->type = line[0];
+    TRY(parse_number(line + 2, &end, &ret->major));
+    if (*end != ':')
+        return err_new(ERR_INVALID, "\"%.40s\" is no device rule", line);
+    TRY(parse_number(end + 1, &end, &ret->minor));
+    if (*end != ' ')
+        return err_new(ERR_INVALID, "\"%.40s\" is no device rule", line);
+    return parse_access(end + 1, &ret->access);
+}
+
+struct err *device_rules_parse(struct arena *a, const char *list, struct device_table *ret)
+{
+    char *save = NULL, *text = arena_strdup(a, list);
+    struct device_table t = {.v = arena_array(a, strlen(list) / 2 + 1, sizeof(*t.v))};
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        struct device_rule r;
+        TRY(parse_line(line, &r));
+        if (r.type == 'a')
+            t.allow = true;
+        else
+            t.v[t.n++] = r;
+    }
+    *ret = t;
+    return NULL;
+}
+
 static const char *number(struct arena *a, int64_t n)
 {
     return n < 0 ? "*" : arena_printf(a, "%lld", (long long)n);
 }
 
-struct str_list device_rules_v1(struct arena *a, const struct device_table *t)
+static const char *line_v1(struct arena *a, bool allow, const struct device_rule *r, unsigned access)
 {
-    struct str_list out = {.v = arena_array(a, t->n + 1, sizeof(*out.v))};
-    out.v[out.n++] = t->allow ? "aa" : "da";
-    for (size_t i = 0; i < t->n; i++) {
-        const struct device_rule *r = &t->v[i];
-        out.v[out.n++] = arena_printf(a, "%c%c %s:%s %s%s%s", t->allow ? 'd' : 'a', r->type,
-            number(a, r->major), number(a, r->minor), r->access & DEVICE_READ ? "r" : "",
-            r->access & DEVICE_WRITE ? "w" : "", r->access & DEVICE_MKNOD ? "m" : "");
+    return arena_printf(a, "%c%c %s:%s %s%s%s", allow ? 'a' : 'd', r->type, number(a, r->major),
+        number(a, r->minor), access & DEVICE_READ ? "r" : "", access & DEVICE_WRITE ? "w" : "",
+        access & DEVICE_MKNOD ? "m" : "");
+}
+
+static unsigned access_of(const struct device_table *t, const struct device_rule *r)
+{
+    for (size_t i = 0; i < t->n; i++)
+        if (same(&t->v[i], r))
+            return t->v[i].access;
+    return 0;
+}
+
+struct str_list device_rules_v1(struct arena *a, const struct device_table *t, const struct device_table *now)
+{
+    bool differs_only = now && !now->allow && !t->allow;
+    struct str_list out = {.v = arena_array(a, t->n + (now ? now->n : 0) + 1, sizeof(*out.v))};
+    if (!differs_only)
+        out.v[out.n++] = t->allow ? "aa" : "da";
+    for (size_t i = 0; i < t->n; i++)
+        out.v[out.n++] = line_v1(a, !t->allow, &t->v[i], t->v[i].access);
+    for (size_t i = 0; differs_only && i < now->n; i++) {
+        unsigned gone = now->v[i].access & ~access_of(t, &now->v[i]);
+        if (gone)
+            out.v[out.n++] = line_v1(a, false, &now->v[i], gone);
     }
     return out;
 }

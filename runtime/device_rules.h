@@ -32,9 +32,15 @@ struct device_table {
 
 struct err *device_rules_table(struct arena *a, const struct oci_resources *r, struct device_table *ret)
     __attribute__((warn_unused_result));
+/* What the v1 file devices.list says: exceptions, or "a *:* rwm". */
+struct err *device_rules_parse(struct arena *a, const char *list, struct device_table *ret)
+    __attribute__((warn_unused_result));
 /* What to write to devices.deny and devices.allow: each text begins with 'd' or 'a' for the file, the line
- * follows ("ac 1:3 rwm" -> devices.allow "c 1:3 rwm"). */
-struct str_list device_rules_v1(struct arena *a, const struct device_table *t);
+ * follows ("ac 1:3 rwm" -> devices.allow "c 1:3 rwm"). now: what is in force, NULL where nobody lives by it.
+ * Of two tables that deny by default the difference is written, what is allowed first: no device that both
+ * allow is refused in between, and a cgroup with others below it takes it, which refuses to begin anew. */
+struct str_list device_rules_v1(
+    struct arena *a, const struct device_table *t, const struct device_table *now);
 /* A BPF_PROG_TYPE_CGROUP_DEVICE program. */
 struct bpf_insn *device_rules_ebpf(struct arena *a, const struct device_table *t, size_t *ret_n);
 

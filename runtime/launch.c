@@ -9,6 +9,7 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "runtime/clone.h"
+#include "runtime/delegation.h"
 #include "runtime/filter.h"
 #include "runtime/handover.h"
 #include "runtime/hooks.h"
@@ -159,7 +160,9 @@ static struct err *make_cgroups(struct launch *l)
         .pids_zero_is_unset = strverscmp(c->config->oci_version, "1.3") < 0};
     TRY(resources_plan(c->arena, r, &host, &writes));
     TRY(cgroups_limit(g, &writes));
-    return cgroups_devices(g, c->arena, &c->devices);
+    TRY(cgroups_devices(g, c->arena, &c->devices, false));
+    uid_t owner = g->pure_v2 ? delegation_owner(c) : 0;
+    return owner ? delegation_apply(g->at[0].dir, owner) : NULL;
 }
 
 static struct err *hand_over_cgroups(struct launch *l)

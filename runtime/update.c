@@ -108,7 +108,7 @@ static struct err *update(
     if (!e && r->devices.n)
         e = device_rules_table(a, r, &t);
     if (!e && r->devices.n)
-        e = cgroups_devices(&c, a, &t);
+        e = cgroups_devices(&c, a, &t, true);
     cgroups_close(&c);
     return e;
 }
