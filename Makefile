@@ -105,7 +105,7 @@ $(B)/bin/wherry-runtime: $(MUSL_OBJS)
 wherry-runtime: $(B)/bin/wherry-runtime
 endif
 
-$(addsuffix runtime/entry.o,$(B)/ $(B)/musl/): override CFLAGS += -fno-stack-protector -fno-tree-loop-distribute-patterns
+$(addsuffix runtime/entry.o,$(B)/ $(B)/musl/): override CFLAGS += -fno-stack-protector $(if $(filter fuzz,$(VARIANT)),,-fno-tree-loop-distribute-patterns)# clang has none
 $(B)/master/schema.o: master/schema/types.txt
 $(addsuffix lib/version.o,$(B)/ $(B)/musl/): override CPPFLAGS += -DWHERRY_VERSION='"$(VERSION)"'
 

@@ -60,34 +60,13 @@ static const char *env_value(const struct process_plan *p, const char *name)
     return NULL;
 }
 
-/* name:password:uid:gid:gecos:home:shell. The uid must be the decimal number that we have, digit for digit:
- * no name is ever taken for a number, and no number wraps. */
-static const char *home_of(char *text, uid_t uid, struct arena *a)
-{
-    char want[16];
-    snprintf(want, sizeof(want), "%u", uid);
-    char *save = NULL;
-    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-        char *field[7] = {line};
-        int n = 1;
-        for (char *c = line; *c && n < 7; c++)
-            if (*c == ':') {
-                *c = '\0';
-                field[n++] = c + 1;
-            }
-        if (n >= 6 && !strcmp(field[2], want) && field[5][0] == '/')
-            return arena_strdup(a, field[5]);
-    }
-    return "/";
-}
-
 void process_home(struct process_plan *p, struct arena *a)
 {
     if (env_value(p, "HOME"))
         return;
     auto_free char *text = NULL;
     auto_err *e = file_read(AT_FDCWD, "/etc/passwd", PASSWD_MAX, &text, NULL);
-    process_setenv(p, a, "HOME", e ? "/" : home_of(text, p->uid, a));
+    process_setenv(p, a, "HOME", e ? "/" : process_home_of(text, p->uid, a));
 }
 
 /* --- identity */

@@ -57,6 +57,9 @@ typedef void process_warn_fn(void *arg, const char *text);
 struct err *process_keyring(const char *id, bool keep) __attribute__((warn_unused_result));
 struct err *process_rlimits(const struct process_plan *p, process_warn_fn *warn, void *arg)
     __attribute__((warn_unused_result));
+/* The home of a uid by the text of a passwd file, which is changed; "/" where it has none. The uid must stand
+ * there in decimal, digit for digit: no name is ever taken for a number, and no number wraps. */
+const char *process_home_of(char *text, uid_t uid, struct arena *a);
 void process_home(struct process_plan *p, struct arena *a); /* HOME out of /etc/passwd where it is unset */
 /* Bounding set, groups, ids, capabilities, in the one order that works. Without no_new_privs a filter needs
  * CAP_SYS_ADMIN: it is then kept, permitted but not effective, until the filter is in. */

@@ -125,3 +125,22 @@ void process_setenv(struct process_plan *p, struct arena *a, const char *name, c
     p->envp[p->n_env++] = text;
     p->envp[p->n_env] = NULL;
 }
+
+const char *process_home_of(char *text, uid_t uid, struct arena *a)
+{
+    char want[16];
+    snprintf(want, sizeof(want), "%u", uid);
+    char *save = NULL;
+    for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+        char *field[7] = {line};
+        int n = 1;
+        for (char *c = line; *c && n < 7; c++)
+            if (*c == ':') {
+                *c = '\0';
+                field[n++] = c + 1;
+            }
+        if (n >= 6 && !strcmp(field[2], want) && field[5][0] == '/')
+            return arena_strdup(a, field[5]);
+    }
+    return "/";
+}
