@@ -3,6 +3,8 @@
 #include "lib/buf.h"
 #include "lib/mem.h"
 
+#define MAX_ID 0xffffffffLL /* not an id: the kernel has it for "none" */
+
 static bool overlap(int64_t a, int64_t b, int64_t a_size, int64_t b_size)
 {
     return a < b + b_size && b < a + a_size;
@@ -14,7 +16,7 @@ static struct err *check(const struct oci_id_map *v, size_t i)
             size = opt_int_or(v[i].size, 0);
     if (size <= 0)
         return err_new(ERR_INVALID, "size: must be above 0");
-    if (in + size > 0xffffffffLL || out + size > 0xffffffffLL)
+    if (in < 0 || out < 0 || size > MAX_ID - in || size > MAX_ID - out)
         return err_new(ERR_INVALID, "size: %lld: goes beyond the largest id", (long long)size);
     for (size_t j = 0; j < i; j++)
         if (overlap(in, opt_int_or(v[j].container_id, 0), size, opt_int_or(v[j].size, 0)) ||

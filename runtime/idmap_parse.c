@@ -10,7 +10,7 @@ static bool read_id(const char **p, char end, int64_t *ret)
     if (**p < '0' || **p > '9')
         return false;
     *ret = strtoll(*p, &stop, 10);
-    if (*stop != end && end)
+    if ((*stop != end && end) || *ret > UINT32_MAX)
         return false;
     *p = end ? stop + 1 : stop;
     return true;

@@ -1,6 +1,7 @@
 /* The pure half of process.h: from config.json's `process` to ids, limits and arrays. */
 #include "lib/mem.h"
 #include "runtime/process.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 

@@ -5,6 +5,7 @@
 #include "lib/mem.h"
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
