@@ -50,9 +50,10 @@ pods_of_web() { k get pods -l app=web -o jsonpath='{range .items[?(@.status.phas
 }
 
 @test "a cluster IP answers no ping" {
-    local ip
+    local ip pod
     ip=$(k get service web -o jsonpath='{.spec.clusterIP}')
-    run -0 k exec client -- ping -c 1 -W 2 "$(k get pods -l app=web -o jsonpath='{.items[0].status.podIP}')"
+    pod=$(k get endpoints web -o jsonpath='{.subsets[0].addresses[0].ip}') # one that stays
+    run -0 k exec client -- ping -c 1 -W 2 "$pod"
     run -1 k exec client -- ping -c 1 -W 1 "$ip"
 }
 
