@@ -127,7 +127,8 @@ static const struct {
     const char *name, *value;
 } overlay_options[] = {{"redirect_dir", "off"}, {"metacopy", "off"}, {"index", "off"}};
 
-/* Since 6.13 overlayfs takes its layers by descriptor. *ret_unsupported: this kernel does not. */
+/* Since 6.13 overlayfs takes its layers by descriptor. *ret_unsupported: this kernel does not (EOPNOTSUPP
+ * before 6.5, where overlayfs knows the mount API by its compatibility layer only). */
 static struct err *overlay_by_fd(const struct layers *l, int target, bool *ret_unsupported)
 {
     auto_close fs = fsopen("overlay", FSOPEN_CLOEXEC);
@@ -135,7 +136,7 @@ static struct err *overlay_by_fd(const struct layers *l, int target, bool *ret_u
         return err_sys(errno, "fsopen overlay");
     for (size_t i = 0; i < l->n; i++)
         if (fsconfig(fs, FSCONFIG_SET_FD, "lowerdir+", NULL, l->lower[i]) < 0) {
-            *ret_unsupported = i == 0 && errno == EINVAL;
+            *ret_unsupported = i == 0 && (errno == EINVAL || errno == EOPNOTSUPP);
             return fs_err(fs, "lowerdir");
         }
     if (l->upper >= 0 && (fsconfig(fs, FSCONFIG_SET_FD, "upperdir", NULL, l->upper) < 0 ||
