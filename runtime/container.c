@@ -54,24 +54,16 @@ static struct err *check_version(const char *v)
     return NULL;
 }
 
-/* Refused rather than ignored: whoever writes these counts on them. */
-static struct err *refuse(const struct oci_linux *l)
-{
-    if (l->intel_rdt)
-        return err_new(ERR_UNSUPPORTED, "linux.intelRdt is not supported");
-    return NULL;
-}
-
 static struct err *plan_linux(struct container *c)
 {
     const struct oci_linux *l = c->config->linux_;
     if (!l)
         return err_new(ERR_INVALID, "linux: absent");
-    TRY(refuse(l));
     TRY(namespaces_plan(l, &c->ns));
     TRY(lsm_plan_here(c->config->process, l->mount_label, &c->process.lsm));
     TRY(scheduling_plan(c->config->process, l->memory_policy, l->personality, &c->process.scheduling));
     c->userns = c->ns.within & CLONE_NEWUSER;
+    TRY(rdt_plan(c->arena, l->intel_rdt, c->opts->id, &c->rdt));
     TRY(netdev_plan(c->arena, l, c->ns.within, &c->netdevs));
     TRY(device_rules_table(c->arena, l->resources, &c->devices));
     TRY(cgroups_path(c->arena, l->cgroups_path, c->opts->id, &c->cgroup));

@@ -12,6 +12,7 @@
 #include "runtime/namespaces.h"
 #include "runtime/netdev.h"
 #include "runtime/process.h"
+#include "runtime/rdt.h"
 #include "runtime/resources.h"
 #include "runtime/verbs.h"
 
@@ -33,6 +34,7 @@ struct container {
     struct mount_list mounts;
     struct process_plan process;
     struct netdev_list netdevs;
+    struct rdt rdt;
     struct device_table devices;
     uint64_t rootfs_propagation;
     bool userns;         /* it has one that is not ours, made or joined */

@@ -3,6 +3,7 @@
 #include "lib/mem.h"
 #include "runtime/cgroups.h"
 #include "runtime/hooks.h"
+#include "runtime/rdt.h"
 #include "runtime/record.h"
 #include "runtime/record_list.h"
 #include "runtime/report.h"
@@ -87,6 +88,7 @@ static struct err *delete (const struct globals *g, const char *id, void *arg)
         return err_new(
             ERR_CONFLICT, "cannot delete container %s that is not stopped: %s", id, record_status_name(s));
     TRY_WRAP(remove_cgroups(&r, force || s == RECORD_CREATED), "delete container %s", id);
+    TRY_WRAP(rdt_release(a, r.intel_rdt, id), "delete container %s", id);
     poststop(&r);
     return record_remove(root, id);
 }

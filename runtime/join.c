@@ -18,6 +18,7 @@
 #include "runtime/namespaces.h"
 #include "runtime/oom_score.h"
 #include "runtime/procfs.h"
+#include "runtime/rdt.h"
 #include "runtime/seal.h"
 #include "runtime/sync.h"
 #include <errno.h>
@@ -213,6 +214,8 @@ static struct err *start(struct way *w)
     j->pidfd = (int)syscall(SYS_pidfd_open, j->pid, 0);
     struct err *e = j->pidfd < 0 ? err_sys(errno, "pidfd of the process")
                                  : oom_score_set(j->pid, j->process.oci->oom_score_adj);
+    if (!e)
+        e = rdt_join(j->arena, j->record->intel_rdt, j->record->id, j->pid);
     if (!e)
         e = handover_pidfd(j->pidfd_socket, "setns", j->pidfd);
     if (!e)

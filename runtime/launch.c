@@ -48,6 +48,7 @@ static void fill_record(struct launch *l)
         .process = c->config->process,
         .memory_policy = c->config->linux_->memory_policy,
         .personality = c->config->linux_->personality,
+        .intel_rdt = c->config->linux_->intel_rdt,
         .annotations = c->config->annotations,
         .hooks = c->config->hooks};
     r->namespaces.v = arena_array(c->arena, 8, sizeof(*r->namespaces.v));
@@ -108,6 +109,14 @@ static struct err *prepare_notify(struct launch *l)
     return l->c.opts->wait_for_start ? NULL : notify_listen(&l->notify, l->c.dir);
 }
 
+static struct err *prepare_rdt(struct launch *l)
+{
+    if (!l->c.rdt.wanted)
+        return NULL;
+    TRY(rdt_open(&l->resctrl));
+    return rdt_make(l->resctrl, &l->c.rdt);
+}
+
 static struct err *prepare(struct launch *l)
 {
     struct container *c = &l->c;
@@ -117,6 +126,7 @@ static struct err *prepare(struct launch *l)
     if (c->opts->wait_for_start)
         TRY(listen_for_start(c));
     TRY(prepare_console(l));
+    TRY(prepare_rdt(l));
     TRY(namespaces_open(&c->ns));
     TRY(container_check_host(c));
     if (c->userns)
@@ -296,6 +306,8 @@ static struct err *raise_init(struct launch *l)
     TRY(await_maps(l));
     TRY(hand_over_cgroups(l));
     TRY(record_pid(l));
+    if (l->resctrl >= 0)
+        TRY(rdt_enter(l->resctrl, &l->c.rdt, l->pid));
     TRY(oom_score_set(l->pid, l->c.config->process->oom_score_adj));
     TRY(handover_pidfd(l->c.opts->pidfd_socket, "standard", l->pidfd));
     seal_release(); /* init has work for a while */
@@ -305,7 +317,7 @@ static struct err *raise_init(struct launch *l)
 struct err *launch_create(
     const struct globals *g, const struct container_options *o, struct arena *a, struct launch *l)
 {
-    *l = (struct launch){.pidfd = -1, .sync = -1, .console = -1, .notify.sock = -1};
+    *l = (struct launch){.pidfd = -1, .sync = -1, .console = -1, .notify.sock = -1, .resctrl = -1};
     TRY(record_check_id(o->id));
     TRY(container_plan(a, o, &l->c));
     l->c.arena = a;
@@ -350,6 +362,8 @@ struct err *launch_destroy(struct launch *l)
         if (!e)
             e = cgroups_remove(&l->cgroups, c->cgroup);
     }
+    if (!e && l->resctrl >= 0)
+        e = rdt_remove(l->resctrl, &c->rdt);
     if (c->opts->pid_file)
         unlink(c->opts->pid_file);
     return e ? e : record_remove(c->root, c->opts->id);

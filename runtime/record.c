@@ -31,6 +31,7 @@ static FIELDS_DEFINE(record_fields, record, FIELD(record, version, "version", FI
     FIELD(record, namespaces, "namespaces", FIELD_STRS),
     FIELD_OF(record, process, "process", FIELD_STRUCT, &oci_process_fields),
     FIELD_OF(record, memory_policy, "memoryPolicy", FIELD_STRUCT, &oci_memory_policy_fields),
+    FIELD_OF(record, intel_rdt, "intelRdt", FIELD_STRUCT, &oci_intel_rdt_fields),
     FIELD_OF(record, personality, "personality", FIELD_STRUCT, &oci_personality_fields),
     FIELD(record, annotations, "annotations", FIELD_STR_MAP),
     FIELD_OF(record, hooks, "hooks", FIELD_STRUCT, &oci_hooks_fields),

@@ -24,6 +24,7 @@ struct record {
     struct oci_process *process; /* what `exec` starts from */
     struct oci_memory_policy *memory_policy;
     struct oci_personality *personality;
+    struct oci_intel_rdt *intel_rdt;
     struct str_map annotations;
     struct oci_hooks *hooks;
     const char *listener, *listener_metadata; /* of linux.seccomp, where it notifies */

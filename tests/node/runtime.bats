@@ -277,7 +277,8 @@ b' %2e%2e ü "$(printf 'x%.0s' {1..300})" 'a b'; do
 .process.apparmorProfile="x" => process.apparmorProfile: "x": apparmor: config provided but apparmor not supported
 .process.selinuxLabel="x" => process.selinuxLabel: "x": selinux label is specified in config, but selinux is disabled
 .linux.mountLabel="x" => linux.mountLabel: "x": selinux label is specified
-.linux.intelRdt={} => linux.intelRdt is not supported
+.linux.intelRdt={} => linux.intelRdt: is specified, but Intel RDT is not supported or enabled
+.linux.intelRdt={closID:"../x"} => linux.intelRdt: closID: "../x": not the name of a class
 LIST
     echo '{"process":' >"$T/c/config.json"
     run R create --bundle "$T/c" c
