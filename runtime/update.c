@@ -4,12 +4,12 @@
 #include "lib/mem.h"
 #include "runtime/cgroups.h"
 #include "runtime/record.h"
+#include "runtime/report.h"
 #include "runtime/verbs.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #define RESOURCES_MAX (1 << 20)
@@ -17,25 +17,36 @@
 
 struct options {
     const char *resources, *cpus, *mems, *memory, *reservation, *swap;
+    const char *kernel, *kernel_tcp, *l3_cache, *memory_bandwidth;
     int64_t blkio_weight, period, quota, rt_period, rt_runtime, shares, pids, burst, idle;
 };
 
-/* Bytes, with an optional k, m, g of 1024s; -1: none. */
+/* As runc reads sizes: "64m", "1.5 GiB", "100KB" (of 1024s, all of them), "512"; -1: none. */
 static struct err *bytes(const char *option, const char *text, struct opt_int *ret)
 {
-    static const char units[] = "kmgt";
-    char *end;
+    static const char units[] = "kmgtp";
     if (!text)
         return NULL;
-    long long v = strtoll(text, &end, 10);
-    const char *unit = *end ? strchr(units, *end | 0x20) : NULL;
-    if (end == text || v < -1 ||
-        (*end && (!unit || (end[1] && strcasecmp(end + 1, "b") && strcasecmp(end + 1, "ib")))))
-        return err_new(ERR_INVALID, "--%s: \"%s\": must be bytes, or a number with k, m or g", option, text);
-    for (long i = unit ? unit - units + 1 : 0; i > 0 && v > 0; i--)
-        if (__builtin_mul_overflow(v, 1024, &v))
-            return err_new(ERR_INVALID, "--%s: \"%s\": too large", option, text);
-    *ret = (struct opt_int){true, v};
+    if (!strcmp(text, "-1")) {
+        *ret = (struct opt_int){true, -1};
+        return NULL;
+    }
+    char *at;
+    double v = strspn(text, "0123456789.") ? strtod(text, &at) : -1;
+    if (v < 0)
+        return err_new(
+            ERR_INVALID, "--%s: \"%s\": must be bytes, or a number with k, m, g, t or p", option, text);
+    at += *at == ' ';
+    const char *unit = *at ? strchr(units, *at | 0x20) : NULL;
+    for (long i = unit ? unit - units + 1 : 0; i > 0; i--)
+        v *= 1024;
+    at += unit != NULL;
+    at += *at == 'i' || *at == 'I';
+    at += *at == 'b' || *at == 'B';
+    if (*at || v >= (double)INT64_MAX)
+        return err_new(
+            ERR_INVALID, "--%s: \"%s\": must be bytes, or a number with k, m, g, t or p", option, text);
+    *ret = (struct opt_int){true, (int64_t)v};
     return NULL;
 }
 
@@ -55,6 +66,8 @@ static struct err *from_options(struct arena *a, const struct options *o, struct
     TRY(bytes("memory", o->memory, &m->limit));
     TRY(bytes("memory-reservation", o->reservation, &m->reservation));
     TRY(bytes("memory-swap", o->swap, &m->swap));
+    if (m->limit.set && m->limit.v == -1 && !m->swap.set) /* v1 would not let memory exceed both together */
+        m->swap = m->limit;
     number(o->period, &c->period);
     number(o->quota, &c->quota);
     number(o->burst, &c->burst);
@@ -66,6 +79,19 @@ static struct err *from_options(struct arena *a, const struct options *o, struct
     c->mems = o->mems;
     number(o->pids, &p->limit);
     number(o->blkio_weight, &b->weight);
+    return NULL;
+}
+
+static struct err *refuse(const struct options *o)
+{
+    if (o->kernel || o->kernel_tcp)
+        report_warning("--%s is ignored: the kernel has no such limit any more",
+            o->kernel ? "kernel-memory" : "kernel-memory-tcp");
+    if (o->l3_cache)
+        return err_new(ERR_UNSUPPORTED, "--l3-cache-schema: Intel RDT/CAT: l3 cache schema is not enabled");
+    if (o->memory_bandwidth)
+        return err_new(
+            ERR_UNSUPPORTED, "--mem-bw-schema: Intel RDT/MBA: memory bandwidth schema is not enabled");
     return NULL;
 }
 
@@ -140,6 +166,10 @@ struct err *verb_update(const struct globals *g, int argc, char **argv, int *ret
         {"memory", 0, ARG_STR, &o.memory, "BYTES", NULL},
         {"memory-reservation", 0, ARG_STR, &o.reservation, "BYTES", NULL},
         {"memory-swap", 0, ARG_STR, &o.swap, "BYTES", "memory and swap together; -1: no limit"},
+        {"kernel-memory", 0, ARG_STR, &o.kernel, "BYTES", "ignored"},
+        {"kernel-memory-tcp", 0, ARG_STR, &o.kernel_tcp, "BYTES", "ignored"},
+        {"l3-cache-schema", 0, ARG_STR, &o.l3_cache, "SCHEMA", "refused: Intel RDT"},
+        {"mem-bw-schema", 0, ARG_STR, &o.memory_bandwidth, "SCHEMA", "refused: Intel RDT"},
         {"pids-limit", 0, ARG_INT, &o.pids, "N", "-1: no limit"},
         {NULL},
     };
@@ -151,6 +181,7 @@ struct err *verb_update(const struct globals *g, int argc, char **argv, int *ret
     char **operands;
     int n;
     TRY(args_parse(&spec, argc, argv, &operands, &n));
+    TRY(refuse(&o));
     auto_arena *a = arena_new();
     struct oci_resources r;
     TRY(o.resources ? from_file(a, o.resources, &r) : from_options(a, &o, &r));

@@ -124,7 +124,7 @@ LIST
 nope|exec: "nope": executable file not found in $PATH
 /nope|exec: "/nope": stat /nope: no such file or directory
 /etc/plain|exec: "/etc/plain": permission denied
-/bin|exec: "/bin": is a directory
+/bin|exec: "/bin": is a directory: permission denied
 /bin/script|exec /bin/script: no such file or directory
 LIST
 }

@@ -123,3 +123,37 @@ LIST
     [ "$status" = 1 ]
     [[ $output == *'--regex: "("'* ]]
 }
+
+@test "update: every option, and what it writes, as runc's" {
+    is_v2 && skip "runc 1.1.5 is compared with on v1; what v2 gets is in runtime_resources.bats"
+    limits() { # what the container's cgroups say
+        local f
+        for f in cpu/cpu.shares cpu/cpu.cfs_quota_us cpu/cpu.cfs_period_us cpuset/cpuset.cpus cpuset/cpuset.mems \
+            memory/memory.limit_in_bytes memory/memory.memsw.limit_in_bytes memory/memory.soft_limit_in_bytes pids/pids.max; do
+            echo "$f $(cat "/sys/fs/cgroup/${f%/*}/$CG/$1/${f#*/}")"
+        done
+    }
+    same_as_runc 'R run -d --bundle "$T/$1" "$1" </dev/null
+        R update --cpu-share 512 --cpu-period 50000 --cpu-quota 20000 --cpuset-cpus 0 --cpuset-mems 0 --pids-limit 44 "$1"; limits "$1"
+        R update --cpu-period 40000 "$1"; R update --cpu-quota 30000 --pids-limit 44 "$1"; limits "$1"
+        R update --memory 64m --memory-swap 96m --memory-reservation 32Mi "$1"; limits "$1"
+        R update --memory 128m --memory-swap 256m "$1"; limits "$1"
+        R update --memory 50331648 --memory-swap 50331648 "$1"; limits "$1"
+        R update --memory -1 "$1"; limits "$1"
+        echo "{\"cpu\":{\"shares\":300,\"quota\":-1},\"memory\":{\"limit\":67108864},\"pids\":{\"limit\":9}}" | R update -r - --pids-limit 1 "$1"; limits "$1"
+        R update --memory nonsense "$1" 2>/dev/null; echo $?; R update -r /none "$1" 2>/dev/null; echo $?
+        R update --l3-cache-schema L3:0=f "$1" 2>/dev/null; echo $?; R update none 2>/dev/null; echo $?
+        R delete --force "$1"'
+}
+
+@test "update: what is ignored and what is refused" {
+    R run -d --bundle "$T/c" c
+    R update --kernel-memory 1m c 2>&1 | grep -q 'ignored'
+    run R update --mem-bw-schema MB:0=20 c
+    [[ $output == *"memory bandwidth schema is not enabled"* ]]
+    R kill c KILL
+    until_true eval '[ "$(status_of c)" = stopped ]'
+    run R update --pids-limit 5 c
+    [ "$status" = 1 ]
+    [[ $output == *stopped* ]]
+}
