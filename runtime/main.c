@@ -38,6 +38,7 @@ static const struct verb {
     {"pause", verb_pause, false, 1, "suspend a container"},
     {"resume", verb_resume, false, 1, "let a paused container go on"},
     {"update", verb_update, false, 1, "change limits"},
+    {"events", verb_events, false, 1, "print what a container uses, and when memory ran out"},
     {"spec", verb_spec, false, 1, "write a config.json to start from"},
     {"features", verb_features, false, 1, "print what this runtime can do"},
     {NULL, NULL, false, 0, NULL},

@@ -5,6 +5,7 @@
 #include "runtime/cgroups.h"
 #include "runtime/record.h"
 #include "runtime/report.h"
+#include "runtime/units.h"
 #include "runtime/verbs.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -21,33 +22,12 @@ struct options {
     int64_t blkio_weight, period, quota, rt_period, rt_runtime, shares, pids, burst, idle;
 };
 
-/* As runc reads sizes: "64m", "1.5 GiB", "100KB" (of 1024s, all of them), "512"; -1: none. */
 static struct err *bytes(const char *option, const char *text, struct opt_int *ret)
 {
-    static const char units[] = "kmgtp";
     if (!text)
         return NULL;
-    if (!strcmp(text, "-1")) {
-        *ret = (struct opt_int){true, -1};
-        return NULL;
-    }
-    char *at;
-    double v = strspn(text, "0123456789.") ? strtod(text, &at) : -1;
-    if (v < 0)
-        return err_new(
-            ERR_INVALID, "--%s: \"%s\": must be bytes, or a number with k, m, g, t or p", option, text);
-    at += *at == ' ';
-    const char *unit = *at ? strchr(units, *at | 0x20) : NULL;
-    for (long i = unit ? unit - units + 1 : 0; i > 0; i--)
-        v *= 1024;
-    at += unit != NULL;
-    at += *at == 'i' || *at == 'I';
-    at += *at == 'b' || *at == 'B';
-    if (*at || v >= (double)INT64_MAX)
-        return err_new(
-            ERR_INVALID, "--%s: \"%s\": must be bytes, or a number with k, m, g, t or p", option, text);
-    *ret = (struct opt_int){true, (int64_t)v};
-    return NULL;
+    ret->set = true;
+    return units_size(option, text, &ret->v);
 }
 
 static void number(int64_t v, struct opt_int *ret)
