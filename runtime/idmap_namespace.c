@@ -1,14 +1,13 @@
 /* A user namespace for the sake of its maps: made by a child that waits in it until we hold it. See idmap.h.
  */
-#include "lib/file.h"
 #include "lib/mem.h"
 #include "runtime/clone.h"
 #include "runtime/idmap.h"
+#include "runtime/procfs.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,13 +22,10 @@ static void wait_for_death(void)
 
 static struct err *fill(pid_t pid, const char *uids, const char *gids, int *ret_fd)
 {
-    char path[32];
-    snprintf(path, sizeof(path), "/proc/%d", (int)pid);
-    auto_close proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (proc < 0)
-        return err_sys(errno, "open %s", path);
-    TRY_WRAP(file_put(proc, "uid_map", uids), "uidMappings");
-    TRY_WRAP(file_put(proc, "gid_map", gids), "gidMappings");
+    auto_close proc = -1;
+    TRY(procfs_process(pid, &proc));
+    TRY_WRAP(procfs_put(proc, "uid_map", uids), "uidMappings");
+    TRY_WRAP(procfs_put(proc, "gid_map", gids), "gidMappings");
     int fd = openat(proc, "ns/user", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return err_sys(errno, "open its user namespace");

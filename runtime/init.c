@@ -97,14 +97,14 @@ static struct err *become_root(struct init *in)
     return NULL;
 }
 
-static struct err *write_offset(int fd, const char *clock, const struct oci_time_offset *o)
+static struct err *write_offset(int proc, const char *clock, const struct oci_time_offset *o)
 {
     char line[96];
     if (!o)
         return NULL;
-    int n = snprintf(line, sizeof(line), "%s %lld %lld", clock, (long long)opt_int_or(o->secs, 0),
+    snprintf(line, sizeof(line), "%s %lld %lld", clock, (long long)opt_int_or(o->secs, 0),
         (long long)opt_int_or(o->nanosecs, 0));
-    return write(fd, line, (size_t)n) < 0 ? err_sys(errno, "linux.timeOffsets.%s", clock) : NULL;
+    return err_wrap(procfs_put(proc, "timens_offsets", line), "linux.timeOffsets.%s", clock);
 }
 
 static struct err *enter_time(struct init *in)
@@ -113,15 +113,14 @@ static struct err *enter_time(struct init *in)
         return NULL;
     if (unshare(CLONE_NEWTIME) < 0)
         return err_sys(errno, "make a time namespace");
+    auto_close proc = -1;
+    TRY_WRAP(procfs_process(0, &proc), "enter the time namespace");
     const struct oci_time_offsets *o = in->l->time_offsets;
     if (o) {
-        auto_close fd = open("/proc/self/timens_offsets", O_WRONLY | O_CLOEXEC);
-        if (fd < 0)
-            return err_sys(errno, "open timens_offsets");
-        TRY(write_offset(fd, "monotonic", o->monotonic));
-        TRY(write_offset(fd, "boottime", o->boottime));
+        TRY(write_offset(proc, "monotonic", o->monotonic));
+        TRY(write_offset(proc, "boottime", o->boottime));
     }
-    auto_close ns = open("/proc/self/ns/time_for_children", O_RDONLY | O_CLOEXEC);
+    auto_close ns = openat(proc, "ns/time_for_children", O_RDONLY | O_CLOEXEC);
     if (ns < 0 || setns(ns, CLONE_NEWTIME) < 0)
         return err_sys(errno, "enter the time namespace");
     return NULL;

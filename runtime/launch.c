@@ -16,6 +16,7 @@
 #include "runtime/idmap.h"
 #include "runtime/listener.h"
 #include "runtime/oom_score.h"
+#include "runtime/procfs.h"
 #include "runtime/report.h"
 #include "runtime/rootfs.h"
 #include "runtime/seal.h"
@@ -207,17 +208,14 @@ static struct err *write_maps(const struct launch *l)
 {
     const struct oci_linux *c = l->c.config->linux_;
     const char *uids, *gids;
-    char path[64];
+    auto_close proc = -1;
     TRY(idmap_text(l->c.arena, "linux.uidMappings", c->uid_mappings.v, c->uid_mappings.n, &uids));
     TRY(idmap_text(l->c.arena, "linux.gidMappings", c->gid_mappings.v, c->gid_mappings.n, &gids));
-    snprintf(path, sizeof(path), "/proc/%d", (int)l->pid);
-    auto_close proc = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (proc < 0)
-        return err_sys(errno, "open %s", path);
+    TRY(procfs_process(l->pid, &proc));
     if (geteuid() != 0) /* without CAP_SETGID the kernel wants this first */
-        TRY(file_put(proc, "setgroups", "deny"));
-    TRY_WRAP(file_put(proc, "uid_map", uids), "linux.uidMappings");
-    return err_wrap(file_put(proc, "gid_map", gids), "linux.gidMappings");
+        TRY(procfs_put(proc, "setgroups", "deny"));
+    TRY_WRAP(procfs_put(proc, "uid_map", uids), "linux.uidMappings");
+    return err_wrap(procfs_put(proc, "gid_map", gids), "linux.gidMappings");
 }
 
 static struct err *outer_hooks(struct launch *l)

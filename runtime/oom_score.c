@@ -1,18 +1,19 @@
 /* See oom_score.h. */
 #include "runtime/oom_score.h"
-#include "lib/file.h"
+#include "lib/mem.h"
+#include "runtime/procfs.h"
 #include "runtime/report.h"
-#include <fcntl.h>
 #include <stdio.h>
 
 struct err *oom_score_set(pid_t pid, struct opt_int adj)
 {
     if (!adj.set)
         return NULL;
-    char path[64], text[16];
-    snprintf(path, sizeof(path), "/proc/%d/oom_score_adj", (int)pid);
+    auto_close proc = -1;
+    char text[16];
     snprintf(text, sizeof(text), "%lld", (long long)adj.v);
-    struct err *e = file_put(AT_FDCWD, path, text);
+    TRY_WRAP(procfs_process(pid, &proc), "process.oomScoreAdj");
+    struct err *e = procfs_put(proc, "oom_score_adj", text);
     if (e && err_kind(e) == ERR_DENIED) {
         report_warning("process.oomScoreAdj: %s", err_message(e));
         err_free(e);

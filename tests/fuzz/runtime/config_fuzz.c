@@ -32,7 +32,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-static bool all(const void *arg, const char *controller)
+static bool on_v2(const void *arg, const char *controller)
 {
     (void)controller;
     return arg;
@@ -52,8 +52,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (e)
         return 0;
     const struct oci_linux *l = c.config->linux_;
-    auto_err *v1 = resources_plan(a, l->resources, all, NULL, &writes);
-    auto_err *v2 = resources_plan(a, l->resources, all, "all", &writes);
+    const struct resources_host v1 = {.is_v2 = on_v2},
+                                v2 = {.is_v2 = on_v2, .arg = "all", .memory_limit = 1 << 20};
+    auto_err *r1 = resources_plan(a, l->resources, &v1, &writes);
+    auto_err *r2 = resources_plan(a, l->resources, &v2, &writes);
     auto_err *uids = idmap_text(a, "uids", l->uid_mappings.v, l->uid_mappings.n, &text);
     auto_err *gids = idmap_text(a, "gids", l->gid_mappings.v, l->gid_mappings.n, &text);
     return 0;
