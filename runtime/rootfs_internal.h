@@ -1,4 +1,4 @@
-/* What rootfs.c, rootfs_mount.c and rootfs_source.c share. */
+/* What rootfs.c, rootfs_mount.c, rootfs_proc.c and rootfs_source.c share. */
 #ifndef WHERRY_RUNTIME_ROOTFS_INTERNAL_H
 #define WHERRY_RUNTIME_ROOTFS_INTERNAL_H
 
@@ -20,6 +20,14 @@ struct err *rootfs_parent(int root, const char *path, int *ret_fd, const char **
     __attribute__((warn_unused_result));
 /* tree on top of what `to` is. */
 struct err *rootfs_put(int tree, int to, bool is_dir) __attribute__((warn_unused_result));
+/* As rootfs_target() of a folder, which may neither be a link nor behind one: for procfs and sysfs. */
+struct err *rootfs_plain_target(int root, const char *path, int *ret_fd) __attribute__((warn_unused_result));
+/* What is mounted at path now is tree. */
+struct err *rootfs_is_in_place(int root, const char *path, int tree) __attribute__((warn_unused_result));
+/* tree (-1: of another kind than procfs) may be mounted at `to`, which is what destination led to: see
+ * rootfs_proc.c. */
+struct err *rootfs_check_proc(int root, const char *destination, int tree, int to)
+    __attribute__((warn_unused_result));
 /* A new file system, not mounted anywhere; MOUNT_ATTR_RDONLY is left to the caller, who may have to fill it.
  */
 struct err *rootfs_new_fs(const struct mount_plan *m, int *ret_fd) __attribute__((warn_unused_result));

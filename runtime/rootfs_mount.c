@@ -7,28 +7,14 @@
 #include "runtime/rootfs_internal.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define PARAM_MAX 256 /* of fsconfig(2), with its end */
 #define DATA_MAX 4096 /* of mount(2) */
-
-/* procfs and sysfs in the place of a link would be where a container's owner wants them, and what is then
- * masked would be elsewhere. */
-static struct err *no_links(int root, const char *path)
-{
-    struct open_how how = {
-        .flags = O_PATH | O_CLOEXEC | O_DIRECTORY, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS};
-    auto_close fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
-    if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
-        return err_new(ERR_DENIED, "the destination must be an ordinary directory, not a link");
-    return NULL;
-}
 
 /* --- binds */
 
@@ -60,6 +46,7 @@ static struct err *mount_bind(int root, struct mount_plan *m)
     TRY(rootfs_setattr(tree, m->rset, m->rclear, 0, true));
     TRY(rootfs_setattr(tree, 0, 0, m->propagation, m->rpropagation));
     TRY(rootfs_target(root, m->destination, m->source_is_dir, m->dest_nofollow, &to));
+    TRY(rootfs_check_proc(root, m->destination, tree, to));
     return rootfs_put(tree, to, m->source_is_dir);
 }
 
@@ -152,6 +139,11 @@ static struct err *mount_long(int to, const struct mount_plan *m)
     return NULL;
 }
 
+static bool is_pseudo(const struct mount_plan *m)
+{
+    return !strcmp(m->type, "proc") || !strcmp(m->type, "sysfs");
+}
+
 /* A sysfs is the network namespace's: without a right to that one, the host's view of it is what there is. */
 static struct err *host_sysfs(const struct mount_plan *m, int *ret_fd)
 {
@@ -189,27 +181,34 @@ static struct err *take_mode(struct mount_plan *m, int to, char text[8])
     return NULL;
 }
 
+static struct err *new_target(int root, struct mount_plan *m, char mode[8], int *ret_fd)
+{
+    if (is_pseudo(m))
+        return rootfs_plain_target(root, m->destination, ret_fd);
+    struct err *absent = rootfs_open_target(root, m->destination, m->dest_nofollow, ret_fd);
+    if (!absent)
+        return strcmp(m->type, "tmpfs") ? NULL : take_mode(m, *ret_fd, mode);
+    err_free(absent); /* or out of reach: then this says so */
+    return rootfs_target(root, m->destination, true, m->dest_nofollow, ret_fd);
+}
+
 static struct err *mount_new(int root, struct mount_plan *m)
 {
-    bool pseudo = !strcmp(m->type, "proc") || !strcmp(m->type, "sysfs");
     auto_close to = -1;
     auto_close fd = -1;
     char mode[8];
-    struct err *absent = rootfs_open_target(root, m->destination, m->dest_nofollow, &to);
-    if (absent) { /* or out of reach: then this says so */
-        err_free(absent);
-        TRY(rootfs_target(root, m->destination, true, m->dest_nofollow, &to));
-    } else if (!strcmp(m->type, "tmpfs")) {
-        TRY(take_mode(m, to, mode));
-    }
-    if (is_too_long(m))
+    TRY(new_target(root, m, mode, &to));
+    if (is_too_long(m)) {
+        TRY(rootfs_check_proc(root, m->destination, -1, to));
         return mount_long(to, m);
+    }
     TRY(make_fs(m, &fd));
     if (m->copy_up)
         TRY_WRAP(rootfs_copy_up(to, fd, !has_param(m, "uid") && !has_param(m, "gid")), "tmpcopyup");
+    TRY(rootfs_check_proc(root, m->destination, fd, to));
     TRY(rootfs_put(fd, to, true));
-    if (pseudo)
-        TRY(no_links(root, m->destination));
+    if (is_pseudo(m))
+        TRY(rootfs_is_in_place(root, m->destination, fd));
     /* /dev is still to be filled: devices_make() closes it */
     if (m->set & MOUNT_ATTR_RDONLY && strcmp(m->destination, "/dev"))
         TRY(rootfs_setattr(fd, MOUNT_ATTR_RDONLY, 0, 0, false));
@@ -251,8 +250,6 @@ static struct err *mount_any(int root, struct mount_plan *m, struct cgroups *hos
     case MOUNT_BIND:
         return mount_bind(root, m);
     case MOUNT_NEW:
-        if (!strcmp(m->type, "proc") || !strcmp(m->type, "sysfs"))
-            TRY(no_links(root, m->destination));
         return mount_new(root, m);
     case MOUNT_CGROUP:
         return rootfs_cgroup(root, m, host, cgroup);

@@ -1,0 +1,88 @@
+/*
+ * Where procfs and sysfs are, and what may be mounted there. They are where a container's programs, and the
+ * paths that are masked, expect them: at an ordinary folder, not where a link of the image leads to. And a
+ * program that reads its own state, limits or labels in /proc reads the kernel's: nothing is mounted in it
+ * but files that describe the machine, which is what lxcfs does, as runc has it (CVE-2019-16884).
+ */
+#include "lib/file.h"
+#include "lib/mem.h"
+#include "runtime/rootfs_internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <linux/openat2.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static const char *const machine[] = {"cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg",
+    "slabinfo", "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled"};
+
+static int open_plain(int root, const char *path, uint64_t resolve)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | resolve};
+    return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+}
+
+static struct err *refused(void)
+{
+    if (errno != ELOOP && errno != ENOTDIR)
+        return err_sys(errno, "open");
+    return err_new(ERR_DENIED, "the destination must be an ordinary directory, not a link");
+}
+
+struct err *rootfs_plain_target(int root, const char *path, int *ret_fd)
+{
+    auto_close fd = open_plain(root, path, RESOLVE_IN_ROOT);
+    if (fd < 0 && errno == ENOENT) {
+        TRY(file_mkdirs_in_root(root, path, 0755, NULL));
+        fd = open_plain(root, path, RESOLVE_IN_ROOT);
+    }
+    if (fd < 0)
+        return refused();
+    *ret_fd = take_fd(fd);
+    return NULL;
+}
+
+static bool is_same(int a, int b)
+{
+    struct stat x, y;
+    return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+struct err *rootfs_is_in_place(int root, const char *path, int tree)
+{
+    auto_close fd = open_plain(root, path, RESOLVE_IN_ROOT);
+    if (fd < 0)
+        return refused();
+    return is_same(fd, tree) ? NULL : err_new(ERR_DENIED, "the destination was changed meanwhile");
+}
+
+static bool is_procfs(int fd)
+{
+    struct statfs fs;
+    return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+static bool names_proc(const char *path)
+{
+    path += strspn(path, "/");
+    return !strncmp(path, "proc", 4) && !path[4 + strspn(path + 4, "/")];
+}
+
+struct err *rootfs_check_proc(int root, const char *destination, int tree, int to)
+{
+    if (names_proc(destination))
+        return is_procfs(tree) ? NULL : err_new(ERR_DENIED, "/proc must be a procfs");
+    if (!is_procfs(to))
+        return NULL;
+    auto_close proc = open_plain(root, "proc", RESOLVE_IN_ROOT);
+    for (size_t i = 0; proc >= 0 && i < ARRAY_SIZE(machine); i++) {
+        auto_close file = open_plain(proc, machine[i], RESOLVE_BENEATH | RESOLVE_NO_XDEV);
+        if (file >= 0 && is_same(file, to))
+            return NULL;
+    }
+    return err_new(ERR_DENIED, "inside /proc nothing is mounted but files like cpuinfo and meminfo");
+}
