@@ -6,6 +6,7 @@
 #include "runtime/filter.h"
 #include "runtime/mounts.h"
 #include "runtime/namespaces.h"
+#include "runtime/scheduling.h"
 #include "runtime/verbs.h"
 #include <seccomp.h>
 #include <stdio.h>
@@ -22,9 +23,7 @@ static void list(struct json_out *o, const char *name, const char *(*at)(size_t)
 
 static const char *hook_at(size_t i)
 {
-    static const char *const names[] = {
-        "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"};
-    return i < ARRAY_SIZE(names) ? names[i] : NULL;
+    return oci_hooks_fields.list[i].name;
 }
 
 static const char *namespace_at(size_t i)
@@ -54,33 +53,55 @@ static void enabled(struct json_out *o, const char *name, bool v)
     json_out_end_object(o);
 }
 
-static void linux_features(struct json_out *o)
+static void cgroup_features(struct json_out *o)
 {
-    json_out_object(o, "linux");
-    list(o, "namespaces", namespace_at);
-    capabilities(o);
     json_out_object(o, "cgroup");
     json_out_bool(o, "v1", true);
     json_out_bool(o, "v2", true);
     json_out_bool(o, "systemd", false);
     json_out_bool(o, "systemdUser", false);
-    json_out_bool(o, "rdma", false);
+    json_out_bool(o, "rdma", true);
     json_out_end_object(o);
+}
+
+static void seccomp_features(struct json_out *o)
+{
     json_out_object(o, "seccomp");
     json_out_bool(o, "enabled", true);
     list(o, "actions", filter_action_name);
     list(o, "operators", filter_operator_name);
     list(o, "archs", filter_arch_name);
     list(o, "knownFlags", filter_flag_name);
-    list(o, "supportedFlags", filter_flag_name);
+    json_out_array(o, "supportedFlags");
+    for (size_t i = 0; filter_flag_name(i); i++)
+        if (filter_flag_is_supported(i))
+            json_out_str(o, NULL, filter_flag_name(i));
+    json_out_end_array(o);
     json_out_end_object(o);
-    enabled(o, "apparmor", false);
-    enabled(o, "selinux", false);
-    enabled(o, "intelRdt", false);
+}
+
+static void linux_features(struct json_out *o)
+{
+    json_out_object(o, "linux");
+    list(o, "namespaces", namespace_at);
+    capabilities(o);
+    cgroup_features(o);
+    seccomp_features(o);
+    enabled(o, "apparmor", true);
+    enabled(o, "selinux", true);
+    json_out_object(o, "intelRdt");
+    json_out_bool(o, "enabled", true);
+    json_out_bool(o, "schemata", true);
+    json_out_bool(o, "monitoring", true);
+    json_out_end_object(o);
+    json_out_object(o, "memoryPolicy");
+    list(o, "modes", scheduling_memory_mode_name);
+    list(o, "flags", scheduling_memory_flag_name);
+    json_out_end_object(o);
     json_out_object(o, "mountExtensions");
-    enabled(o, "idmap", false);
+    enabled(o, "idmap", true);
     json_out_end_object(o);
-    enabled(o, "netDevices", false);
+    enabled(o, "netDevices", true);
     json_out_end_object(o);
 }
 
@@ -109,6 +130,8 @@ struct err *verb_features(const struct globals *g, int argc, char **argv, int *r
     json_out_str(&o, "io.github.seccomp.libseccomp.version", text);
     json_out_str(&o, "io.wherry.version", wherry_version());
     json_out_end_object(&o);
+    json_out_array(&o, "potentiallyUnsafeConfigAnnotations"); /* none changes what we do */
+    json_out_end_array(&o);
     json_out_end_object(&o);
     TRY(json_parse(a, compact.data, compact.len, NULL, &j));
     json_write(&pretty, j, 2);

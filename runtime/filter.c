@@ -8,6 +8,7 @@
 #include <seccomp.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #define RULES_FOR_TREE 32
@@ -90,6 +91,15 @@ const char *filter_arch_name(size_t i)
 const char *filter_flag_name(size_t i)
 {
     return NAME_AT(flags, i);
+}
+
+/* A kernel that knows the flag gets as far as to look for the program, which is not there. */
+bool filter_flag_is_supported(size_t i)
+{
+    uint32_t all = flags[i].value;
+    if (all == SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV)
+        all |= SECCOMP_FILTER_FLAG_NEW_LISTENER;
+    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, all, NULL) < 0 && errno == EFAULT;
 }
 
 static const struct name_value *find(const struct name_value *t, size_t n, const char *name)

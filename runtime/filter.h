@@ -27,5 +27,6 @@ const char *filter_action_name(size_t i);
 const char *filter_operator_name(size_t i);
 const char *filter_arch_name(size_t i);
 const char *filter_flag_name(size_t i);
+bool filter_flag_is_supported(size_t i); /* by this kernel */
 
 #endif
