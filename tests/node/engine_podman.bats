@@ -26,7 +26,7 @@ teardown_file() { engines_teardown; }
 teardown() { nothing_left; }
 
 P() {
-    podman --root "$ENGINES/root" --runroot "$ENGINES/runroot" --tmpdir "$ENGINES/tmpdir" --runtime "$RUNTIME" "$@"
+    timeout --foreground 60 podman --root "$ENGINES/root" --runroot "$ENGINES/runroot" --tmpdir "$ENGINES/tmpdir" --runtime "$RUNTIME" "$@"
 }
 podrun() { # OPTIONS...: in a container without a network, in our cgroups
     P run --network none --cgroup-parent "$ENGINES_CG" "$@"

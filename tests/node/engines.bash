@@ -60,7 +60,7 @@ until_true() { # COMMAND...: within ten seconds
 
 # What differs between any two runs, and what names the runtime or its words for what it is doing.
 normalised() {
-    tr -d '\r\0' | sed -E "s|$RUNC\|$OURS|RUNTIME|g; s|$ENGINES|DIR|g; s|$ENGINES_CG|/CG|g; s/([a-z][0-9]?)[-.](runc|ours)\b/\1/g; s/\^@//g
+    tr -d '\r\0' | sed -E "s|$RUNC\|$OURS|RUNTIME|g; s|$ENGINES|DIR|g; s|$ENGINES_CG|/CG|g; s/([a-z][0-9]?)[-.](runc|ours)\b/\1/g; s/\^@//g; s/time=\"[^\"]*\" //
         s/runc (create|run) failed: //; s/\b[0-9a-f]{64}\b/ID/g; s/\b[0-9a-f]{12}\b/ID/g; s/(exec: \"[^\"]*\": )is a directory: /\1/"
 }
 
@@ -107,3 +107,18 @@ said() { # LINE...: each was said, as a whole line
     done
 }
 export -f until_true normalised say say_status say_tty
+
+containerd_start() {
+    cat >"$ENGINES/containerd.toml" <<X
+version = 2
+root = "$ENGINES/root"
+state = "$ENGINES/state"
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt"]
+[grpc]
+address = "$ENGINES/containerd.sock"
+[ttrpc]
+address = "$ENGINES/containerd.ttrpc"
+X
+    world containerd --config "$ENGINES/containerd.toml" >"$ENGINES/containerd.log" 2>&1 3>&- &
+    until_true world ctr -a "$ENGINES/containerd.sock" version
+}
