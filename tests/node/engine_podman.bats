@@ -45,11 +45,8 @@ commands() {
     say podrun --rm $IMAGE /nope
     say podrun --rm $IMAGE /etc
     say podrun --rm $IMAGE /etc/passwd
-    say podrun --rm $IMAGE /etc/passwd/x
     say podrun --rm --entrypoint '["sh","-c","echo entry"]' $IMAGE
-    say podrun --rm --entrypoint /nope $IMAGE
     say_status podrun --rm -w /etc/passwd $IMAGE true
-    say podrun --rm -w /new/dir $IMAGE true
     say podrun --rm -w /home -u 1234 $IMAGE sh -c 'pwd; echo $HOME'
     say podrun --rm -u nosuch $IMAGE true
     say podrun --rm -u www-data:tty $IMAGE id
@@ -76,7 +73,6 @@ host() {
     say podrun --rm --cgroupns host $IMAGE sh -c 'cut -d: -f2- /proc/self/cgroup'
     say podrun --rm --cgroupns private $IMAGE sh -c 'cut -d: -f2- /proc/self/cgroup'
     say P run --rm --cgroup-parent "$ENGINES_CG" --network host $IMAGE sh -c 'ls /sys/class/net; ip -o addr | grep -c 127.0.0.1'
-    say podrun --rm --userns host $IMAGE cat /proc/self/uid_map
     say podrun --rm --uidmap 0:100000:65536 $IMAGE sh -c 'id -u; cat /proc/self/uid_map /proc/self/gid_map; touch /x; stat -c "%n %u %g" /x /etc/passwd'
     say podrun --rm --uidmap 0:100000:65536 --gidmap 0:200000:65536 -u 150:160 --init $IMAGE sh -c 'id -u; id -g; cat /proc/self/gid_map; stat -c %u /proc/1'
 }
@@ -88,10 +84,8 @@ host() {
 security() {
     local profile=$ENGINES/seccomp.$N
     say podrun --rm $IMAGE grep -E 'Cap|NoNew|Seccomp:|Groups' /proc/self/status
-    say podrun --rm --cap-drop all $IMAGE grep Cap /proc/self/status
     say podrun --rm --cap-drop chown --cap-add sys_admin,net_admin $IMAGE grep Cap /proc/self/status
-    say podrun --rm --cap-drop all --cap-add net_bind_service -u 33 $IMAGE grep Cap /proc/self/status
-    say podrun --rm --security-opt no-new-privileges $IMAGE grep NoNew /proc/self/status
+    say podrun --rm --cap-drop all --cap-add net_bind_service -u 33 --security-opt no-new-privileges $IMAGE grep -E 'Cap|NoNew' /proc/self/status
     say podrun --rm --security-opt seccomp=unconfined $IMAGE grep Seccomp: /proc/self/status
     echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":38},
         {"names":["chmod","fchmodat"],"action":"SCMP_ACT_ERRNO"}]}' >"$profile"
@@ -110,7 +104,7 @@ security() {
 }
 @test "run: capabilities, seccomp, read-only, masked paths" {
     both security
-    said 'CapEff:	0000000000000000' 'NoNewPrivs:	1' 'Seccomp:	0' 'Seccomp:	2' "mkdir: can't create directory '/tmp/x': Function not implemented" \
+    said 'CapEff:	0000000000000400' 'NoNewPrivs:	1' 'Seccomp:	0' 'Seccomp:	2' "mkdir: can't create directory '/tmp/x': Function not implemented" \
         '-> 159' 'touch: /x: Read-only file system' 'chmod: /tmp: Operation not permitted' '/proc/acpi ro'
 }
 
@@ -172,7 +166,6 @@ more() {
     say P exec c-$N /etc
     say_status P exec -w /nodir c-$N pwd
     say P exec -w /tmp -e A=b -u www-data c-$N sh -c 'id; pwd; echo $A $HOME'
-    say P exec -u nosuch c-$N id
     say P exec --privileged c-$N grep CapEff /proc/self/status
     say P exec c-$N grep -E 'CapEff|Seccomp:|NoNew' /proc/self/status
     echo input | P exec -i c-$N cat
@@ -218,9 +211,7 @@ limits() {
     say P rm o-$N
     say_status podrun --rm --memory 1k $IMAGE true
     say_status podrun --rm --cpuset-cpus 555 $IMAGE true
-    say podrun --rm --memory-swappiness 10 --oom-score-adj 500 $IMAGE cat /sys/fs/cgroup/memory/memory.swappiness /proc/self/oom_score_adj
-    say podrun --rm --oom-kill-disable --memory 32m $IMAGE head -1 /sys/fs/cgroup/memory/memory.oom_control
-    say podrun --rm --shm-size 1m $IMAGE sh -c 'df /dev/shm | tail -1'
+    say podrun --rm --memory 32m --memory-swappiness 10 --oom-kill-disable --oom-score-adj 500 $IMAGE head -n 1 /sys/fs/cgroup/memory/memory.swappiness /sys/fs/cgroup/memory/memory.oom_control /proc/self/oom_score_adj
     say podrun --rm --cgroups disabled $IMAGE sh -c 'cut -d: -f2- /proc/self/cgroup'
 }
 @test "limits: memory, cpu, pids; update" {

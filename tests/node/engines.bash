@@ -122,3 +122,13 @@ X
     world containerd --config "$ENGINES/containerd.toml" >"$ENGINES/containerd.log" 2>&1 3>&- &
     until_true world ctr -a "$ENGINES/containerd.sock" version
 }
+
+# Its bridge and its rules would be the world's; there is no network to give to containers.
+docker_start() { # after containerd_start
+    printf '{"runtimes": {"rt-runc": {"path": "%s"}, "rt-ours": {"path": "%s"}}}' "$RUNC" "$OURS" >"$ENGINES/docker.json"
+    world dockerd --config-file "$ENGINES/docker.json" --containerd "$ENGINES/containerd.sock" --host "unix://$ENGINES/docker.sock" \
+        --data-root "$ENGINES/docker" --exec-root "$ENGINES/docker.run" --pidfile "$ENGINES/docker.pid" --storage-driver overlay2 \
+        --bridge none --iptables=false --ip-forward=false --ip-masq=false --cgroup-parent "$ENGINES_CG" \
+        --exec-opt native.cgroupdriver=cgroupfs --default-ulimit nofile=512:1024 >"$ENGINES/dockerd.log" 2>&1 3>&- &
+    until_true world docker --host "unix://$ENGINES/docker.sock" version
+}
