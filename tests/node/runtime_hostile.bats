@@ -226,24 +226,3 @@ no_dev='.mounts|=map(select(.destination|startswith("/dev")|not))'
     [ "$before" = "$(cat /proc/sys/net/ipv4/ip_forward)" ]
     [ ! -s "$ROOTFS/fake/sys/net/ipv4/ip_forward" ]
 }
-
-@test "R-006 as a race: the destination is swapped for a link while it is mounted on" {
-    cat >"$T/swap.c" <<'END'
-#define _GNU_SOURCE
-#include <fcntl.h>
-#include <stdio.h>
-int main(int c, char **v) { (void)c; for (;;) renameat2(AT_FDCWD, v[1], AT_FDCWD, v[2], RENAME_EXCHANGE); }
-END
-    gcc -O1 -o "$T/swap" "$T/swap.c"
-    mkdir -p "$T/shared/dir" "$T/src"
-    ln -s "$T/canary" "$T/shared/link"
-    "$T/swap" "$T/shared/dir" "$T/shared/link" 3>&- &
-    local swapper=$! i
-    bundle c ".process.args=[\"true\"] | .root.readonly=false | .mounts+=[{destination:\"/vol\",type:\"bind\",source:\"$T/shared\",options:[\"bind\"]},
-        {destination:\"/vol/dir/sub\",type:\"bind\",source:\"$T/src\",options:[\"bind\"]},{destination:\"/vol/dir/new\",type:\"tmpfs\",source:\"t\"}]"
-    for i in $(seq 200); do
-        timeout 10 unshare -m "$WHERRY_BIN/wherry-runtime" --root "$T/root" run --bundle "$T/c" c </dev/null >/dev/null 2>&1 || :
-    done
-    kill $swapper
-    unharmed
-}

@@ -1,17 +1,18 @@
 /*
  * Runs a command and spoils one system call of it and of the processes that it makes, counted in the order in
- * which they are entered: the call fails, or the process that enters it is killed. A process of the command
- * that executes another program (the container's, a hook's) is let go: it is not the command's any more.
+ * which they are entered. A process of the command that executes another program (the container's, a hook's)
+ * is let go: it is not the command's any more.
  *
- *     syscall_fault [-e ERRNO | -k] [-a PID] [-r REPORT] K COMMAND ARGUMENT...
+ *     syscall_fault [-e ERRNO | -k | -s A:B] [-a PID] [-r REPORT] K COMMAND ARGUMENT...
  *
  * -e: the K-th call does nothing and returns ERRNO (a number; 5 is EIO). -k: whoever enters it gets SIGKILL.
- * -a: the process PID is followed too. Without -e and -k everything is counted and nothing spoilt. The report
- * is one line: how many calls there were, the number of the spoilt one (-1: K was not reached), whether the
- * command itself made it, and the processes that were still there when the command had ended. Exits as the
- * command, 128 + signal.
+ * -s: before it is entered the files A and B change places, which hits the window before it for certain. -a:
+ * the process PID is followed too. The report is one line: how many calls there were, the number of the
+ * spoilt one (-1: K was not reached), whether the command itself made it, and the processes that were still
+ * there when the command had ended. Exits as the command, 128 + signal.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,6 +37,7 @@ static struct process {
 
 static long at, count, spoilt = -1;
 static int error;
+static char *one, *other;                /* that change places */
 static bool kills, by_command, executed; /* the command has begun */
 static pid_t command, attached;
 
@@ -73,11 +75,14 @@ static void set_register(const struct process *p, size_t offset, long value)
 
 static void enter(struct process *p, long call)
 {
-    if (!executed || ++count != at || (!error && !kills))
+    if (!executed || ++count != at || (!error && !kills && !one))
         return;
     spoilt = call;
     by_command = p->pid == command;
-    if (kills) {
+    if (one) {
+        if (renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) < 0)
+            die("exchange");
+    } else if (kills) {
         kill(p->pid, SIGKILL);
     } else if (call == SYS_brk) {
         set_register(
@@ -192,11 +197,13 @@ static pid_t start(char **argv)
 int main(int argc, char **argv)
 {
     const char *file = "/dev/null";
-    for (int o; (o = getopt(argc, argv, "+e:ka:r:")) != -1;) {
+    for (int o; (o = getopt(argc, argv, "+e:ks:a:r:")) != -1;) {
         if (o == 'e')
             error = atoi(optarg);
         else if (o == 'k')
             kills = true;
+        else if (o == 's')
+            other = one = optarg;
         else if (o == 'a')
             attached = atoi(optarg);
         else if (o == 'r')
@@ -206,6 +213,7 @@ int main(int argc, char **argv)
     }
     if (argc - optind < 2)
         return 125;
+    strsep(&other, ":");
     at = atol(argv[optind]);
     command = start(argv + optind + 1);
     if (attached && (ptrace(PTRACE_SEIZE, attached, NULL, OPTIONS) < 0 ||
