@@ -40,7 +40,7 @@ pid_t clone_raw(uint64_t flags, int cgroup, int *ret_pidfd)
 
 static uint64_t made_at_birth(const struct container *c)
 {
-    return (unsigned)c->ns.make & ~(unsigned)MADE_LATER;
+    return (unsigned)c->ns.make & ~(unsigned)(MADE_LATER | (c->netns_comes ? CLONE_NEWNET : 0));
 }
 
 static bool needs_helper(const struct container *c)

@@ -42,11 +42,12 @@ struct container {
 
     /* from launch.c, for init */
     struct cgroups *hierarchies;
-    int root, dir;   /* ROOT, ROOT/ID */
-    int rootfs_tree; /* opened before a user namespace is entered; -1: init does it */
-    int console;     /* socket that wants the terminal's master; -1 */
-    int listen;      /* start.sock; -1: the start comes over the sync socket */
-    int preserve;    /* descriptors from 3 on that the process keeps */
+    int root, dir;    /* ROOT, ROOT/ID */
+    int rootfs_tree;  /* opened before a user namespace is entered; -1: init does it */
+    int console;      /* socket that wants the terminal's master; -1 */
+    bool netns_comes; /* made beside, and joined: see netns.h */
+    int listen;       /* start.sock; -1: the start comes over the sync socket */
+    int preserve;     /* descriptors from 3 on that the process keeps */
 };
 
 /* Reads and checks bundle/config.json, and plans. Nothing is changed. */

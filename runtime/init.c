@@ -14,9 +14,10 @@
  * 4. The tree. First nothing more may propagate to the host. The rootfs is a copy of its mount tree, put on
  * top of
  *    "/"; all that follows is relative to its descriptor. Mounts in their order; the first that shows cgroups
- * waits for them, which the runtime has been making meanwhile on another processor.
- * 5. Cgroups: init moves itself by writing to the files that came over the socket (cgroups.h says why), and
- * only then makes the cgroup namespace, whose root is where its maker stands.
+ * or the network waits for them, which have been made meanwhile on another processor.
+ * 5. The network namespace (netns.h), joined, and cgroups: init moves itself by writing to the files that
+ * came over the socket (cgroups.h says why), and only then makes the cgroup namespace, whose root is where
+ * its maker stands.
  * 6. Devices, the working directory, the terminal; hooks inside (createContainer); masked and read-only
  * paths; the rootfs itself read-only. Then pivot_root, and the host's mounts are gone.
  * 7. Every descriptor that is not the program's or the socket is closed: from here on nothing of the host can
@@ -160,6 +161,11 @@ static struct err *enter_cgroups(struct init *in)
         return NULL;
     TRY(sync_expect(in->sync, SYNC_CGROUPS, &m));
     in->outer_pid = atoi(m.text);
+    if (in->c->netns_comes) {
+        auto_close netns = m.n_fds ? m.fds[--m.n_fds] : -1;
+        if (setns(netns, CLONE_NEWNET) < 0)
+            return err_sys(errno, "join the new network namespace");
+    }
     TRY(cgroups_enter(m.fds, m.n_fds));
     in->in_cgroups = true;
     if (in->c->ns.make & CLONE_NEWCGROUP && unshare(CLONE_NEWCGROUP) < 0)
@@ -174,8 +180,9 @@ static struct err *await_interfaces(struct init *in)
     if (!in->c->netdevs.n)
         return NULL;
     auto_close socket = -1;
+    TRY(enter_cgroups(
+        in)); /* the runtime says one thing at a time; and the network namespace comes with it */
     TRY(rtnl_socket(&socket));
-    TRY(enter_cgroups(in)); /* the runtime says one thing at a time */
     TRY(sync_send(in->sync, SYNC_NETDEV, NULL, &socket, 1));
     return sync_expect(in->sync, SYNC_DONE, &m);
 }
@@ -186,6 +193,7 @@ static struct err *write_sysctls(struct init *in)
     if (!in->l->sysctl.n && !confined)
         return NULL;
     auto_close procfs = -1;
+    TRY(enter_cgroups(in)); /* and the network namespace, whose sysctls they may be */
     TRY(procfs_private(&procfs));
     if (confined)
         in->procfs = fcntl(procfs, F_DUPFD_CLOEXEC, 3);
@@ -219,6 +227,17 @@ static struct err *inner_hooks(
 
 /* --- 4, 6: the tree */
 
+/* A mount of cgroups, or of a file system that is seen through a network namespace: sysfs, those of the net.
+ */
+static bool waits_for_runtime(const struct mount_plan *m)
+{
+    static const char *const local[] = {"proc", "tmpfs", "devpts", "mqueue"};
+    for (size_t i = 0; m->kind == MOUNT_NEW && i < ARRAY_SIZE(local); i++)
+        if (!strcmp(m->type, local[i]))
+            return false;
+    return m->kind != MOUNT_BIND;
+}
+
 static struct err *make_tree(struct init *in)
 {
     struct container *c = in->c;
@@ -228,7 +247,7 @@ static struct err *make_tree(struct init *in)
     in->root = c->rootfs_tree;
     TRY(rootfs_attach(in->root));
     for (size_t i = 0; i < c->mounts.n; i++) {
-        if (c->mounts.v[i].kind == MOUNT_CGROUP)
+        if (waits_for_runtime(&c->mounts.v[i]))
             TRY(enter_cgroups(in));
         TRY_WRAP(rootfs_mount(in->root, &c->mounts.v[i], c->hierarchies, c->cgroup), "mounts[%zu]", i);
     }

@@ -15,6 +15,7 @@
 #include "runtime/hooks.h"
 #include "runtime/idmap.h"
 #include "runtime/listener.h"
+#include "runtime/netns.h"
 #include "runtime/oom_score.h"
 #include "runtime/procfs.h"
 #include "runtime/report.h"
@@ -178,10 +179,12 @@ static struct err *make_cgroups(struct launch *l)
 
 static struct err *hand_over_cgroups(struct launch *l)
 {
-    int fds[CGROUPS_MAX], n;
+    int fds[CGROUPS_MAX + 1], n;
     char pid[16];
     TRY(make_cgroups(l));
     TRY(cgroups_tasks(&l->cgroups, fds, &n));
+    if (l->c.netns_comes)
+        TRY(netns_end(&l->netns_maker, &fds[n++]));
     snprintf(pid, sizeof(pid), "%d", (int)l->pid);
     struct err *e = say(l, SYNC_CGROUPS, pid, fds, n);
     while (n > 0)
@@ -319,9 +322,18 @@ struct err *launch_create(
     TRY(record_check_id(o->id));
     TRY(container_plan(a, o, &l->c));
     l->c.arena = a;
-    TRY(record_root(g->root, true, &l->c.root));
-    TRY(record_new(l->c.root, o->id, &l->c.dir));
-    struct err *e = prepare(l);
+    /* in a user namespace init makes its own, which then belongs to that one */
+    l->c.netns_comes = l->c.ns.make & CLONE_NEWNET && !l->c.userns;
+    if (l->c.netns_comes)
+        TRY(netns_begin(&l->netns_maker));
+    struct err *e = record_root(g->root, true, &l->c.root);
+    if (!e)
+        e = record_new(l->c.root, o->id, &l->c.dir);
+    if (e) {
+        netns_abandon(l->netns_maker);
+        return e;
+    }
+    e = prepare(l);
     if (!e)
         e = raise_init(l);
     if (e)
@@ -351,6 +363,7 @@ struct err *launch_destroy(struct launch *l)
         kill(l->pid, SIGKILL);
         waitpid(l->pid, NULL, 0);
     }
+    netns_abandon(l->netns_maker);
     struct err *e = NULL;
     if (l->cgroups.n) {
         if (!(c->ns.make & CLONE_NEWPID)) { /* else the kernel has killed them with init */

@@ -10,7 +10,7 @@ struct launch {
     struct container c;
     struct cgroups cgroups;
     struct record record;
-    pid_t pid;
+    pid_t pid, netns_maker;
     int pidfd, sync;
     int console; /* our end of a terminal that we relay; -1 */
     struct notify notify;

@@ -1,7 +1,9 @@
 /*
- * Runs several command lines in turn, many rounds, and tells the median wall time of each, its ratio to the
- * first, and the largest resident size of any process it waited for. What is compared sees the same machine
- * in the same minute.
+ * Runs several command lines in turn, many rounds, and tells the median and the fastest tenth of the wall
+ * time of each, the ratio of its median to the first one's, the processor time that it and those it waited
+ * for took (which others on the machine change little), and the largest resident size of any of them. What is
+ * compared sees the same machine in the same minute, and each sample begins when nobody else runs, if that
+ * comes about within half a second.
  *
  *     alternate ROUNDS NAME COMMAND [NAME COMMAND]...
  *
@@ -25,7 +27,7 @@
 
 struct subject {
     const char *name, *command;
-    double ms[ROUNDS_MAX];
+    double ms[ROUNDS_MAX], cpu_ms[ROUNDS_MAX];
     long rss_kib;
 };
 
@@ -60,7 +62,33 @@ static void number(char *to, size_t size, const char *text, int round)
     to[n] = '\0';
 }
 
-static double run(char *command, long *rss)
+static double ms_of(struct timeval t)
+{
+    return (double)t.tv_sec * 1e3 + (double)t.tv_usec / 1e3;
+}
+
+/* How many tasks run or want to, ourselves among them. */
+static int running(void)
+{
+    FILE *f = fopen("/proc/loadavg", "re");
+    int n = 0;
+    if (!f || fscanf(f, "%*s %*s %*s %d/", &n) != 1)
+        exit(1);
+    fclose(f);
+    return n;
+}
+
+/* Twice in a row, 2 ms apart: what the last one left to be done in the kernel is done, too. */
+static void await_quiet(void)
+{
+    const struct timespec pause = {.tv_nsec = 2000000}, settle = {.tv_nsec = 20000000};
+    double end = now_ms() + 500;
+    nanosleep(&settle, NULL);
+    for (int quiet = 0; quiet < 2 && now_ms() < end; nanosleep(&pause, NULL))
+        quiet = running() <= 1 ? quiet + 1 : 0;
+}
+
+static double run(char *command, double *cpu, long *rss)
 {
     char *words[WORDS];
     pid_t pid;
@@ -86,10 +114,12 @@ static double run(char *command, long *rss)
     }
     if (rss && ru.ru_maxrss > *rss)
         *rss = ru.ru_maxrss;
+    if (cpu)
+        *cpu = ms_of(ru.ru_utime) + ms_of(ru.ru_stime);
     return took;
 }
 
-static double sample(struct subject *s, int round)
+static void sample(struct subject *s, int at, int round)
 {
     char text[8192], *parts[3] = {"", text, ""};
     number(text, sizeof(text), s->command, round);
@@ -105,14 +135,11 @@ static double sample(struct subject *s, int round)
         }
     }
     if (*parts[0])
-        run(parts[0], NULL);
-    struct timespec quiet = {
-        .tv_nsec = 20000000}; /* what the last one left to be done in the kernel is done */
-    nanosleep(&quiet, NULL);
-    double took = run(parts[1], &s->rss_kib);
+        run(parts[0], NULL, NULL);
+    await_quiet();
+    s->ms[at] = run(parts[1], &s->cpu_ms[at], &s->rss_kib);
     if (*parts[2])
-        run(parts[2], NULL);
-    return took;
+        run(parts[2], NULL, NULL);
 }
 
 static int compare(const void *a, const void *b)
@@ -131,13 +158,16 @@ int main(int argc, char **argv)
         subjects[i] = (struct subject){.name = argv[2 + 2 * i], .command = argv[3 + 2 * i]};
     for (int r = -2; r < rounds; r++) /* two rounds to warm up */
         for (int i = 0; i < n; i++)
-            subjects[i].ms[r < 0 ? 0 : r] = sample(&subjects[i], r + 2);
-    for (int i = 0; i < n; i++)
+            sample(&subjects[i], r < 0 ? 0 : r, r + 2);
+    for (int i = 0; i < n; i++) {
         qsort(subjects[i].ms, (size_t)rounds, sizeof(double), compare);
+        qsort(subjects[i].cpu_ms, (size_t)rounds, sizeof(double), compare);
+    }
     for (int i = 0; i < n; i++) {
         struct subject *s = &subjects[i];
-        printf("%-28s %8.2f ms  p90 %7.2f  x%-6.2f  peak %6ld KiB\n", s->name, s->ms[rounds / 2],
-            s->ms[rounds * 9 / 10], s->ms[rounds / 2] / subjects[0].ms[rounds / 2], s->rss_kib);
+        printf("%-24s %8.2f ms  x%-5.2f  p10 %7.2f  cpu %6.2f  peak %5ld KiB\n", s->name, s->ms[rounds / 2],
+            s->ms[rounds / 2] / subjects[0].ms[rounds / 2], s->ms[rounds / 10], s->cpu_ms[rounds / 2],
+            s->rss_kib);
     }
     return 0;
 }
