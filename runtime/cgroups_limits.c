@@ -20,8 +20,12 @@
  * not the file. */
 static struct err *missing(const struct cgroups_hierarchy *h, const struct resource_write *w)
 {
-    if (!h || h->dir < 0)
+    if (!h)
         return err_new(ERR_UNSUPPORTED, "%s: the host has no controller %s", w->file, w->controller);
+    if (h->dir < 0)
+        return err_new(ERR_UNSUPPORTED,
+            "%s: there is no cgroup of the container's in %s: nobody delegated one to this user", w->file,
+            w->controller);
     if (h->v2 && strcmp(w->controller, "cgroup")) {
         auto_free char *text = NULL;
         auto_err *e = file_read(h->dir, "cgroup.controllers", CONTROLLERS_MAX, &text, NULL);

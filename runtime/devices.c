@@ -82,17 +82,29 @@ static struct err *bind_node(int root, const struct node *n)
     return rootfs_move(root, tree, n->path, false);
 }
 
-static struct err *node(const struct dev *d, const struct node *n)
+static struct err *make_in_folder(const struct dev *d, const struct node *n)
 {
-    if (d->bind)
-        return err_wrap(bind_node(d->root, n), "device %s", n->path);
     const char *slash = strrchr(n->path, '/');
     if (slash == n->path + 4 && !strncmp(n->path, "/dev", 4))
-        return err_wrap(make_node(d->dir, slash + 1, n), "device %s", n->path);
+        return make_node(d->dir, slash + 1, n);
     auto_free char *parent = mem_strndup(n->path, (size_t)(slash - n->path));
     auto_close dir = -1;
-    TRY_WRAP(file_mkdirs_in_root(d->root, *parent ? parent : "/", 0755, &dir), "device %s", n->path);
-    return err_wrap(make_node(dir, slash + 1, n), "device %s", n->path);
+    TRY(file_mkdirs_in_root(d->root, *parent ? parent : "/", 0755, &dir));
+    return make_node(dir, slash + 1, n);
+}
+
+/* A fifo is nobody's device, and whoever may not make another (the root of a user namespace that is not ours,
+ * a program without CAP_MKNOD) shows the host's. */
+static struct err *node(const struct dev *d, const struct node *n)
+{
+    bool fifo = S_ISFIFO(n->mode);
+    struct err *e = d->bind && !fifo ? NULL : make_in_folder(d, n);
+    bool bind = e ? err_errno(e) == EPERM && !fifo : d->bind && !fifo;
+    if (bind) {
+        err_free(e);
+        e = bind_node(d->root, n);
+    }
+    return err_wrap(e, "device %s", n->path);
 }
 
 static struct err *from_oci(const struct oci_device *o, struct node *ret)

@@ -13,13 +13,12 @@
 #include "runtime/filter.h"
 #include "runtime/handover.h"
 #include "runtime/hooks.h"
-#include "runtime/idmap.h"
 #include "runtime/listener.h"
 #include "runtime/netns.h"
 #include "runtime/oom_score.h"
-#include "runtime/procfs.h"
 #include "runtime/report.h"
 #include "runtime/rootfs.h"
+#include "runtime/rootless.h"
 #include "runtime/seal.h"
 #include "runtime/sync.h"
 #include <errno.h>
@@ -131,16 +130,17 @@ static struct err *prepare(struct launch *l)
     TRY(prepare_rdt(l));
     TRY(namespaces_open(&c->ns));
     TRY(container_check_host(c));
-    if (c->userns)
+    bool open = c->userns && !rootless_user(); /* a user cannot yet: init does, once it is root somewhere */
+    if (open)
         TRY_WRAP(rootfs_tree(c->rootfs, true, &c->rootfs_tree), "root.path");
     TRY(prepare_notify(l));
-    TRY(rootfs_open_sources(&c->mounts, c->userns, namespaces_fd(&c->ns, CLONE_NEWUSER)));
+    TRY(rootfs_open_sources(&c->mounts, open, namespaces_fd(&c->ns, CLONE_NEWUSER)));
     c->hierarchies = &l->cgroups;
     if (!c->cgroup)
         return NULL;
     TRY(cgroups_open(&l->cgroups));
     struct cgroups_hierarchy *h = cgroups_unified(&l->cgroups);
-    return h ? cgroups_make(h, c->cgroup) : NULL;
+    return h ? rootless_tolerate(cgroups_make(h, c->cgroup)) : NULL;
 }
 
 /* --- beside init */
@@ -156,6 +156,15 @@ static struct err *say(struct launch *l, enum sync_kind kind, const char *text, 
     return e;
 }
 
+/* Where they are not ours to set, devices are not ours to make either. */
+static struct err *make_device_rules(struct launch *l)
+{
+    struct cgroups_hierarchy *h = cgroups_find(&l->cgroups, "devices");
+    if (h && h->dir < 0 && rootless())
+        return NULL;
+    return rootless_tolerate(cgroups_devices(&l->cgroups, l->c.arena, &l->c.devices, false));
+}
+
 static struct err *make_cgroups(struct launch *l)
 {
     struct container *c = &l->c;
@@ -166,13 +175,13 @@ static struct err *make_cgroups(struct launch *l)
         return NULL;
     for (int i = 0; i < g->n; i++)
         if (g->at[i].dir < 0)
-            TRY(cgroups_make(&g->at[i], c->cgroup));
+            TRY(rootless_tolerate(cgroups_make(&g->at[i], c->cgroup)));
     const struct resources_host host = {.is_v2 = cgroups_is_v2,
         .arg = g,
         .pids_zero_is_unset = strverscmp(c->config->oci_version, "1.3") < 0};
     TRY(resources_plan(c->arena, r, &host, &writes));
     TRY(cgroups_limit(g, &writes));
-    TRY(cgroups_devices(g, c->arena, &c->devices, false));
+    TRY(make_device_rules(l));
     uid_t owner = g->pure_v2 ? delegation_owner(c) : 0;
     return owner ? delegation_apply(g->at[0].dir, owner) : NULL;
 }
@@ -205,20 +214,6 @@ static struct err *record_pid(struct launch *l)
     int n = snprintf(text, sizeof(text), "%d", (int)l->pid);
     return err_wrap(
         file_write_atomic(AT_FDCWD, l->c.opts->pid_file, text, (size_t)n, 0644, FILE_NO_FSYNC), "--pid-file");
-}
-
-static struct err *write_maps(const struct launch *l)
-{
-    const struct oci_linux *c = l->c.config->linux_;
-    const char *uids, *gids;
-    auto_close proc = -1;
-    TRY(idmap_text(l->c.arena, "linux.uidMappings", c->uid_mappings.v, c->uid_mappings.n, &uids));
-    TRY(idmap_text(l->c.arena, "linux.gidMappings", c->gid_mappings.v, c->gid_mappings.n, &gids));
-    TRY(procfs_process(l->pid, &proc));
-    if (geteuid() != 0) /* without CAP_SETGID the kernel wants this first */
-        TRY(procfs_put(proc, "setgroups", "deny"));
-    TRY_WRAP(procfs_put(proc, "uid_map", uids), "linux.uidMappings");
-    return err_wrap(procfs_put(proc, "gid_map", gids), "linux.gidMappings");
 }
 
 static struct err *outer_hooks(struct launch *l)
@@ -264,7 +259,8 @@ static struct err *serve(struct launch *l, const struct sync_message *m)
         report_warning("%s", m->text);
         return NULL;
     case SYNC_MAPS:
-        TRY(write_maps(l));
+        TRY(rootless_write_maps(l->c.arena, l->c.config->linux_, l->pid));
+        rootless_open_to_user(false);
         return say(l, SYNC_DONE, NULL, NULL, 0);
     case SYNC_NETDEV:
         TRY(move_interfaces(l, m));
@@ -303,6 +299,7 @@ static struct err *await_maps(struct launch *l)
 static struct err *raise_init(struct launch *l)
 {
     struct cgroups_hierarchy *h = cgroups_unified(&l->cgroups);
+    rootless_open_to_user(l->c.ns.make & CLONE_NEWUSER);
     TRY(clone_init(&l->c, h ? h->dir : -1, &l->pid, &l->pidfd, &l->sync));
     TRY(await_maps(l));
     TRY(hand_over_cgroups(l));

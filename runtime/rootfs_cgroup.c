@@ -7,6 +7,7 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "runtime/rootfs.h"
+#include "runtime/rootless.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -68,7 +69,7 @@ static struct err *v1(int root, const struct mount_plan *m, struct cgroups *host
     auto_close dir = -1;
     TRY(file_open_in_root(root, m->destination, O_PATH | O_DIRECTORY, 0, &dir));
     for (int i = 0; i < host->n; i++)
-        TRY_WRAP(one_of_v1(dir, m, host->at[i].name, cgroup), "%s", host->at[i].name);
+        TRY_WRAP(rootless_tolerate(one_of_v1(dir, m, host->at[i].name, cgroup)), "%s", host->at[i].name);
     return rootfs_setattr(dir, m->set & MOUNT_ATTR_RDONLY, 0, 0, false);
 }
 

@@ -37,7 +37,7 @@ static const char sys_root[] =
     "{\"destination\":\"/sys/fs/cgroup\",\"type\":\"cgroup\",\"source\":\"cgroup\","
     "\"options\":[\"nosuid\",\"noexec\",\"nodev\",\"relatime\",\"ro\"]}],";
 static const char sys_rootless[] = "{\"destination\":\"/sys\",\"type\":\"none\",\"source\":\"/sys\","
-                                   "\"options\":[\"rbind\",\"nosuid\",\"noexec\",\"nodev\",\"ro\"]}],";
+                                   "\"options\":[\"rbind\",\"nosuid\",\"noexec\",\"nodev\",\"rro\"]}],";
 static const char resources[] = "\"resources\":{\"devices\":[{\"allow\":false,\"access\":\"rwm\"}]},";
 static const char tail[] =
     "\"maskedPaths\":[\"/proc/acpi\",\"/proc/asound\",\"/proc/interrupts\",\"/proc/kcore\",\"/proc/keys\","
