@@ -31,7 +31,7 @@ static struct err *absolute(struct arena *a, const char *path, const char **ret)
 }
 
 /* file: another than config.json, and if relative below the bundle. */
-static struct err *read_config(
+struct err *container_config(
     struct arena *a, const char *bundle, const char *file, const struct oci_config **ret)
 {
     auto_free char *path =
@@ -156,7 +156,7 @@ struct err *container_plan(struct arena *a, const struct container_options *o, s
     struct container c = {
         .arena = a, .opts = o, .root = -1, .dir = -1, .rootfs_tree = -1, .console = -1, .listen = -1};
     TRY(absolute(a, o->bundle ? o->bundle : ".", &c.bundle));
-    TRY(read_config(a, c.bundle, o->config, &c.config));
+    TRY(container_config(a, c.bundle, o->config, &c.config));
     TRY(check_version(c.config->oci_version));
     TRY(process_plan(a, c.config->process, &c.process));
     if (c.process.unknown_cap)

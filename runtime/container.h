@@ -50,6 +50,9 @@ struct container {
     int preserve;     /* descriptors from 3 on that the process keeps */
 };
 
+/* config.json of a bundle, or the file that stands for it (NULL: none), decoded and not checked. */
+struct err *container_config(struct arena *a, const char *bundle, const char *file,
+    const struct oci_config **ret) __attribute__((warn_unused_result));
 /* Reads and checks bundle/config.json, and plans. Nothing is changed. */
 struct err *container_plan(struct arena *a, const struct container_options *o, struct container *ret)
     __attribute__((warn_unused_result));

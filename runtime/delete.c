@@ -1,4 +1,5 @@
 /* delete: all that is left of a stopped container; with --force of one in any state, a half-made one too. */
+#include "runtime/delete.h"
 #include "lib/args.h"
 #include "lib/mem.h"
 #include "runtime/cgroups.h"
@@ -67,9 +68,8 @@ static void poststop(const struct record *r)
         report_warning("%s", err_message(e));
 }
 
-static struct err *delete (const struct globals *g, const char *id, void *arg)
+struct err *delete_container(const struct globals *g, const char *id, bool force)
 {
-    bool force = *(const bool *)arg;
     auto_arena *a = arena_new();
     auto_close root = -1;
     auto_close dir = -1;
@@ -93,6 +93,11 @@ static struct err *delete (const struct globals *g, const char *id, void *arg)
     return record_remove(root, id);
 }
 
+static struct err *visit(const struct globals *g, const char *id, void *arg)
+{
+    return delete_container(g, id, *(const bool *)arg);
+}
+
 struct err *verb_delete(const struct globals *g, int argc, char **argv, int *ret_status)
 {
     bool force = false, regex = false;
@@ -109,5 +114,5 @@ struct err *verb_delete(const struct globals *g, int argc, char **argv, int *ret
     int n;
     TRY(args_parse(&spec, argc, argv, &operands, &n));
     *ret_status = 0;
-    return record_each(g, operands[0], regex, delete, &force);
+    return record_each(g, operands[0], regex, visit, &force);
 }

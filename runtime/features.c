@@ -129,6 +129,7 @@ struct err *verb_features(const struct globals *g, int argc, char **argv, int *r
     json_out_object(&o, "annotations");
     json_out_str(&o, "io.github.seccomp.libseccomp.version", text);
     json_out_str(&o, "io.wherry.version", wherry_version());
+    json_out_str(&o, "org.opencontainers.runc.checkpoint.enabled", "true"); /* the name that is looked for */
     json_out_end_object(&o);
     json_out_array(&o, "potentiallyUnsafeConfigAnnotations"); /* none changes what we do */
     json_out_end_array(&o);

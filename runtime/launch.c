@@ -46,6 +46,7 @@ static void fill_record(struct launch *l)
         .rootfs = c->rootfs,
         .created = arena_strdup(c->arena, now),
         .cgroup = c->cgroup,
+        .config = c->opts->config,
         .process = c->config->process,
         .memory_policy = c->config->linux_->memory_policy,
         .personality = c->config->linux_->personality,
@@ -165,7 +166,7 @@ static struct err *make_device_rules(struct launch *l)
     return rootless_tolerate(cgroups_devices(&l->cgroups, l->c.arena, &l->c.devices, false));
 }
 
-static struct err *make_cgroups(struct launch *l)
+struct err *launch_cgroups(struct launch *l)
 {
     struct container *c = &l->c;
     struct cgroups *g = &l->cgroups;
@@ -190,7 +191,7 @@ static struct err *hand_over_cgroups(struct launch *l)
 {
     int fds[CGROUPS_MAX + 1], n;
     char pid[16];
-    TRY(make_cgroups(l));
+    TRY(launch_cgroups(l));
     TRY(cgroups_tasks(&l->cgroups, fds, &n));
     if (l->c.netns_comes)
         TRY(netns_end(&l->netns_maker, &fds[n++]));
@@ -201,7 +202,7 @@ static struct err *hand_over_cgroups(struct launch *l)
     return e;
 }
 
-static struct err *record_pid(struct launch *l)
+struct err *launch_record(struct launch *l)
 {
     l->record.pid = (struct opt_int){true, l->pid};
     l->record.start_time = (struct opt_int){true, (int64_t)record_start_time(l->pid)};
@@ -216,9 +217,11 @@ static struct err *record_pid(struct launch *l)
         file_write_atomic(AT_FDCWD, l->c.opts->pid_file, text, (size_t)n, 0644, FILE_NO_FSYNC), "--pid-file");
 }
 
-static struct err *outer_hooks(struct launch *l)
+struct err *launch_outer_hooks(struct launch *l)
 {
     const struct oci_hooks *h = l->c.config->hooks;
+    if (!h)
+        return NULL;
     struct oci_state s = record_state(&l->record, RECORD_CREATING);
     s.pid = (struct opt_int){true, l->pid};
     TRY(hooks_run("prestart", &h->prestart, &s));
@@ -266,7 +269,7 @@ static struct err *serve(struct launch *l, const struct sync_message *m)
         TRY(move_interfaces(l, m));
         return say(l, SYNC_DONE, NULL, NULL, 0);
     case SYNC_HOOKS:
-        TRY(outer_hooks(l));
+        TRY(launch_outer_hooks(l));
         return say(l, SYNC_DONE, NULL, NULL, 0);
     default:
         return err_new(ERR_BUG, "init said '%c'", m->kind);
@@ -303,7 +306,7 @@ static struct err *raise_init(struct launch *l)
     TRY(clone_init(&l->c, h ? h->dir : -1, &l->pid, &l->pidfd, &l->sync));
     TRY(await_maps(l));
     TRY(hand_over_cgroups(l));
-    TRY(record_pid(l));
+    TRY(launch_record(l));
     if (l->resctrl >= 0)
         TRY(rdt_enter(l->resctrl, &l->c.rdt, l->pid));
     TRY(oom_score_set(l->pid, l->c.config->process->oom_score_adj));
@@ -312,29 +315,49 @@ static struct err *raise_init(struct launch *l)
     return await_ready(l);
 }
 
-struct err *launch_create(
-    const struct globals *g, const struct container_options *o, struct arena *a, struct launch *l)
+static struct err *plan(const struct container_options *o, struct arena *a, struct launch *l)
 {
     *l = (struct launch){.pidfd = -1, .sync = -1, .console = -1, .notify.sock = -1, .resctrl = -1};
     TRY(record_check_id(o->id));
     TRY(container_plan(a, o, &l->c));
     l->c.arena = a;
-    /* in a user namespace init makes its own, which then belongs to that one */
-    l->c.netns_comes = l->c.ns.make & CLONE_NEWNET && !l->c.userns;
-    if (l->c.netns_comes)
-        TRY(netns_begin(&l->netns_maker));
+    return NULL;
+}
+
+static struct err *make_record(const struct globals *g, struct launch *l)
+{
     struct err *e = record_root(g->root, true, &l->c.root);
     if (!e)
-        e = record_new(l->c.root, o->id, &l->c.dir);
+        e = record_new(l->c.root, l->c.opts->id, &l->c.dir);
     if (e) {
         netns_abandon(l->netns_maker);
         return e;
     }
     e = prepare(l);
-    if (!e)
-        e = raise_init(l);
     if (e)
         err_free(launch_destroy(l)); /* the first error is the one to tell */
+    return e;
+}
+
+struct err *launch_prepare(
+    const struct globals *g, const struct container_options *o, struct arena *a, struct launch *l)
+{
+    TRY(plan(o, a, l));
+    return make_record(g, l);
+}
+
+struct err *launch_create(
+    const struct globals *g, const struct container_options *o, struct arena *a, struct launch *l)
+{
+    TRY(plan(o, a, l));
+    /* in a user namespace init makes its own, which then belongs to that one */
+    l->c.netns_comes = l->c.ns.make & CLONE_NEWNET && !l->c.userns;
+    if (l->c.netns_comes)
+        TRY(netns_begin(&l->netns_maker));
+    TRY(make_record(g, l));
+    struct err *e = raise_init(l);
+    if (e)
+        err_free(launch_destroy(l));
     return e;
 }
 
@@ -375,4 +398,20 @@ struct err *launch_destroy(struct launch *l)
     if (c->opts->pid_file)
         unlink(c->opts->pid_file);
     return e ? e : record_remove(c->root, c->opts->id);
+}
+
+struct err *launch_finish(struct launch *l)
+{
+    const struct oci_hooks *h = l->c.config->hooks;
+    if (l->c.opts->keep)
+        return NULL;
+    l->pid = 0;
+    TRY(launch_destroy(l));
+    if (!h)
+        return NULL;
+    struct oci_state s = record_state(&l->record, RECORD_STOPPED);
+    auto_err *e = hooks_run("poststop", &h->poststop, &s);
+    if (e)
+        report_warning("%s", err_message(e));
+    return NULL;
 }

@@ -39,6 +39,8 @@ static const struct verb {
     {"resume", verb_resume, false, 1, "let a paused container go on"},
     {"update", verb_update, false, 1, "change limits"},
     {"events", verb_events, false, 1, "print what a container uses, and when memory ran out"},
+    {"checkpoint", verb_checkpoint, false, 1, "save a running container to files"},
+    {"restore", verb_restore, false, 1, "make a container of what checkpoint saved"},
     {"spec", verb_spec, false, 1, "write a config.json to start from"},
     {"features", verb_features, false, 1, "print what this runtime can do"},
     {NULL, NULL, false, 0, NULL},

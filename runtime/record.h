@@ -18,6 +18,7 @@
 struct record {
     struct opt_int version; /* of this format: 1 */
     const char *id, *bundle, *rootfs, *created, *owner, *cgroup;
+    const char *config;        /* the file that was given instead of the bundle's config.json; NULL */
     struct opt_int pid;        /* of init; absent until it was cloned */
     struct opt_int start_time; /* of that process, as in /proc/PID/stat: pids are used again */
     struct str_list namespaces;

@@ -2,26 +2,8 @@
 #include "lib/mem.h"
 #include "runtime/create.h"
 #include "runtime/foreground.h"
-#include "runtime/hooks.h"
 #include "runtime/launch.h"
-#include "runtime/report.h"
 #include "runtime/verbs.h"
-
-static struct err *finish(struct launch *l)
-{
-    const struct oci_hooks *h = l->c.config->hooks;
-    if (l->c.opts->keep)
-        return NULL;
-    l->pid = 0;
-    TRY(launch_destroy(l));
-    if (!h)
-        return NULL;
-    struct oci_state s = record_state(&l->record, RECORD_STOPPED);
-    auto_err *e = hooks_run("poststop", &h->poststop, &s);
-    if (e)
-        report_warning("%s", err_message(e));
-    return NULL;
-}
 
 struct err *verb_run(const struct globals *g, int argc, char **argv, int *ret_status)
 {
@@ -40,5 +22,5 @@ struct err *verb_run(const struct globals *g, int argc, char **argv, int *ret_st
         return notify_wait(&l.notify, l.pid, l.pidfd);
     fg.notify = l.notify;
     TRY(foreground_stay(&fg, l.pid, l.pidfd, l.console, ret_status));
-    return finish(&l);
+    return launch_finish(&l);
 }
