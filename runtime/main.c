@@ -41,6 +41,7 @@ static const struct verb {
     {"events", verb_events, false, 1, "print what a container uses, and when memory ran out"},
     {"checkpoint", verb_checkpoint, false, 1, "save a running container to files"},
     {"restore", verb_restore, false, 1, "make a container of what checkpoint saved"},
+    {"mounts", verb_mounts, true, 1, "add mounts to a running container, or remove them"},
     {"spec", verb_spec, false, 1, "write a config.json to start from"},
     {"features", verb_features, false, 1, "print what this runtime can do"},
     {NULL, NULL, false, 0, NULL},

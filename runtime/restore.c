@@ -9,7 +9,7 @@
 #include "runtime/handover.h"
 #include "runtime/hooks.h"
 #include "runtime/launch.h"
-#include "runtime/report.h"
+#include "runtime/rootfs_internal.h"
 #include "runtime/verbs.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -50,16 +50,6 @@ static bool is_elsewhere(const struct mount_list *l, size_t at)
     return l->v[at].kind == MOUNT_CGROUP;
 }
 
-static struct err *make_file(int root, const char *path)
-{
-    auto_free char *parent = mem_strdup(path);
-    auto_close dir = -1;
-    auto_close fd = -1;
-    *strrchr(parent, '/') = '\0';
-    TRY(file_mkdirs_in_root(root, *parent ? parent : "/", 0755, &dir));
-    return file_open_in_root(root, path, O_WRONLY | O_CREAT, 0644, &fd);
-}
-
 static struct err *make_mount_points(const struct container *c)
 {
     auto_close root = open(c->rootfs, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -72,9 +62,7 @@ static struct err *make_mount_points(const struct container *c)
         if (is_elsewhere(&c->mounts, i))
             continue;
         bool is_file = m->kind == MOUNT_BIND && !stat(m->source, &st) && !S_ISDIR(st.st_mode);
-        TRY_WRAP(
-            is_file ? make_file(root, m->destination) : file_mkdirs_in_root(root, m->destination, 0755, &at),
-            "mounts[%zu]", i);
+        TRY_WRAP(rootfs_target(root, m->destination, !is_file, m->dest_nofollow, &at), "mounts[%zu]", i);
     }
     return NULL;
 }

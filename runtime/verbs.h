@@ -18,7 +18,7 @@ struct globals {
 typedef struct err *verb_fn(const struct globals *g, int argc, char **argv, int *ret_status);
 
 verb_fn verb_create, verb_start, verb_run, verb_state, verb_kill, verb_delete, verb_exec, verb_list, verb_ps,
-    verb_pause, verb_resume, verb_update, verb_events, verb_checkpoint, verb_restore, verb_spec,
+    verb_pause, verb_resume, verb_update, verb_events, verb_mounts, verb_checkpoint, verb_restore, verb_spec,
     verb_features;
 
 #endif
