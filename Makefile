@@ -188,7 +188,7 @@ $(B)/bench/%: tests/bench/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS) $(LINK) -o $@ $^ $(ALL_LIBS)
 
-bench: all $(B)/bench/load ## compare with peers, in one run, as ratios and medians (root)
+bench: all $(B)/bench/load $(B)/bench/rate ## compare with peers, in one run, as ratios and medians (root)
 	@tests/bench/run
 
 install: all ## install below PREFIX (/usr/local)

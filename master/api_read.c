@@ -171,34 +171,21 @@ static void collect(struct call *c, struct page *p)
 {
     struct registry *r = c->cluster->registry;
     enum kind_id kind = c->resource->kind->id;
-    const char *ns = c->ns && *c->ns ? c->ns : NULL, *last = NULL;
-    size_t begin, end;
-    registry_range(r, kind, ns, &begin, &end);
-    if (p->after) {
-        size_t from = registry_after(r, kind, p->after);
-        begin = from > begin ? from : begin;
-    }
-    size_t cap = p->limit > 0 && (size_t)p->limit < end - begin ? (size_t)p->limit
-                 : end > begin                                  ? end - begin
-                                                                : 0;
-    p->list.v = arena_array(c->arena, cap + 1, sizeof(*p->list.v));
-    size_t i = begin;
-    for (; i < end && p->list.n < cap; i++) {
-        const struct object *o = registry_at(r, kind, i);
-        if (!o || !object_selected(o, &p->labels, &p->fields))
-            continue;
-        last = o->key;
-        p->list.v[p->list.n++] = o;
-    }
+    struct registry_walk walk = registry_walk(r, kind, c->ns && *c->ns ? c->ns : NULL, p->after);
+    const char *last = NULL;
+    const struct object *o;
+    while ((p->limit <= 0 || p->list.n < (size_t)p->limit) && (o = registry_next(&walk)))
+        if (object_selected(o, &p->labels, &p->fields)) {
+            last = o->key;
+            object_list_add(c->arena, &p->list, o);
+        }
     p->meta.rev = p->rev;
     if (p->limit <= 0 || !last)
         return;
     int64_t left = 0;
     bool filtered = p->labels.n || p->fields.n;
-    for (; i < end && !(filtered && left); i++) {
-        const struct object *o = registry_at(r, kind, i);
-        left += o && object_selected(o, &p->labels, &p->fields);
-    }
+    while (!(filtered && left) && (o = registry_next(&walk)))
+        left += object_selected(o, &p->labels, &p->fields);
     if (left)
         p->meta.continue_ = continue_token(c, p->rev, last);
     p->meta.remaining = filtered ? 0 : left;

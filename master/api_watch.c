@@ -160,14 +160,11 @@ static void send_existing(struct watcher *w)
 {
     const struct call *c = w->call;
     const struct registry *r = c->cluster->registry;
-    size_t i, last;
-    registry_range(r, c->resource->kind->id, c->ns && *c->ns ? c->ns : NULL, &i, &last);
+    struct registry_walk walk = registry_walk(r, c->resource->kind->id, c->ns && *c->ns ? c->ns : NULL, NULL);
     w->lag_max = SIZE_MAX; /* however much there is, it was asked for */
-    for (; i < last && !w->ended; i++) {
-        const struct object *o = registry_at(r, c->resource->kind->id, i);
-        if (o && sees(w, o))
+    for (const struct object *o; !w->ended && (o = registry_next(&walk));)
+        if (sees(w, o))
             send_object(w, "ADDED", o);
-    }
     w->lag_max = http_stream_queued(w->stream) + LAG_MAX;
 }
 

@@ -294,8 +294,8 @@ void api_delete(struct call *c)
 struct collection {
     struct call *call;
     struct change change;
-    const struct object **v; /* what is to be deleted */
-    size_t n, next, waiting;
+    struct object_list list; /* what is to be deleted */
+    size_t next, waiting;
     bool submitting;
 };
 
@@ -311,15 +311,15 @@ static void collection_done(struct collection *all)
         &o, "apiVersion", *r->group ? arena_printf(c->arena, "%s/%s", r->group, r->version) : r->version);
     list_meta_write(&o, &(struct list_meta_out){.rev = registry_revision(c->cluster->registry)});
     json_out_array(&o, "items");
-    for (size_t i = 0; i < all->n; i++) {
+    for (size_t i = 0; i < all->list.n; i++) {
         size_t len;
-        const char *json = call_bytes(c, all->v[i], &len);
+        const char *json = call_bytes(c, all->list.v[i], &len);
         list_item_write(&o, r, json, len);
     }
     json_out_end_array(&o);
     json_out_end_object(&o);
-    for (size_t i = 0; i < all->n; i++)
-        object_unref(all->v[i]);
+    for (size_t i = 0; i < all->list.n; i++)
+        object_unref(all->list.v[i]);
     call_json(c, 200, b.data, b.len, NULL);
 }
 
@@ -337,15 +337,15 @@ static void one_deleted(void *arg, const struct change_result *r)
 static void submit_some(struct collection *all)
 {
     all->submitting = true; /* a change may be done before its submission returns */
-    while (all->next < all->n && all->waiting < COLLECTION_WINDOW) {
-        const struct object *o = all->v[all->next++];
+    while (all->next < all->list.n && all->waiting < COLLECTION_WINDOW) {
+        const struct object *o = all->list.v[all->next++];
         all->change.ns = o->ns;
         all->change.name = o->name;
         all->waiting++;
         change_submit(all->call->cluster, &all->change, one_deleted, all);
     }
     all->submitting = false;
-    if (all->next == all->n && !all->waiting)
+    if (all->next == all->list.n && !all->waiting)
         collection_done(all);
 }
 
@@ -358,14 +358,9 @@ void api_delete_collection(struct call *c)
     if (!call_selectors(c, &labels, &fields) || !delete_options(c, &all->change.body, &all->change.dry_run))
         return;
     struct registry *r = c->cluster->registry;
-    enum kind_id kind = c->resource->kind->id;
-    size_t begin, end;
-    registry_range(r, kind, c->ns && *c->ns ? c->ns : NULL, &begin, &end);
-    all->v = arena_array(c->arena, end - begin + 1, sizeof(*all->v));
-    for (size_t i = begin; i < end; i++) {
-        const struct object *o = registry_at(r, kind, i);
-        if (o && object_selected(o, &labels, &fields))
-            all->v[all->n++] = object_ref(o);
-    }
+    struct registry_walk walk = registry_walk(r, c->resource->kind->id, c->ns && *c->ns ? c->ns : NULL, NULL);
+    for (const struct object *o; (o = registry_next(&walk));)
+        if (object_selected(o, &labels, &fields))
+            object_list_add(c->arena, &all->list, object_ref(o));
     submit_some(all);
 }

@@ -186,6 +186,17 @@ bool call_selectors(struct call *c, struct selector *ret_labels, struct selector
     return true;
 }
 
+void object_list_add(struct arena *a, struct object_list *l, const struct object *o)
+{
+    if (!(l->n & (l->n - 1))) { /* full: there is room for powers of two */
+        const struct object **more = arena_array(a, l->n ? l->n * 2 : 1, sizeof(*more));
+        if (l->n)
+            memcpy(more, l->v, l->n * sizeof(*more));
+        l->v = more;
+    }
+    l->v[l->n++] = o;
+}
+
 bool object_selected(const struct object *o, const struct selector *labels, const struct selector *fields)
 {
     if (labels->n && !selector_matches(labels, &o->labels))

@@ -62,6 +62,7 @@ struct object_list {
     size_t n;
     const struct object **v;
 };
+void object_list_add(struct arena *a, struct object_list *l, const struct object *o); /* takes no reference */
 struct list_meta_out {
     uint64_t rev;
     const char *continue_;

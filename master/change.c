@@ -61,8 +61,9 @@ static void staged_done(void *arg, const struct err *e)
     free(s);
 }
 
-void changing_stage(struct changing *x, unsigned code, struct object *o, bool gone)
+void changing_stage(struct changing *x, unsigned code, struct object *o, enum registry_write what)
 {
+    bool gone = what == REGISTRY_DELETION;
     if (x->c->dry_run) {
         changing_answer(x, code, o, gone);
         object_unref(o);
@@ -75,7 +76,7 @@ void changing_stage(struct changing *x, unsigned code, struct object *o, bool go
         s->arena = take_ptr(x->arena);
     else
         arena_free(take_ptr(x->arena));
-    registry_stage(x->admission.cluster->registry, o, gone, staged_done, s);
+    registry_stage(x->admission.cluster->registry, o, what, staged_done, s);
 }
 
 bool changing_is_durable(const struct changing *x, const struct object *o)
@@ -332,7 +333,7 @@ static void create_object(struct changing *x, struct json *obj)
     if (!changing_valid(x, obj))
         return;
     uint64_t rev = x->c->dry_run ? 0 : registry_next_revision(ad->cluster->registry);
-    changing_stage(x, 201, object_new(x->kind, obj, rev), false);
+    changing_stage(x, 201, object_new(x->kind, obj, rev), REGISTRY_OBJECT);
 }
 
 void change_run_create(struct changing *x)

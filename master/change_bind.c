@@ -82,5 +82,5 @@ void change_run_binding(struct changing *x)
     edit_set_str(
         a, edit_object(a, &pod, "spec"), "nodeName", json_str(json_at(&binding, "target", "name", NULL)));
     set_scheduled(a, &pod);
-    changing_stage(x, 201, object_new(x->kind, &pod, registry_next_revision(r)), false);
+    changing_stage(x, 201, object_new(x->kind, &pod, registry_next_revision(r)), REGISTRY_OBJECT);
 }

@@ -136,7 +136,7 @@ static void delete_object(struct changing *x, const struct object *old, const st
     if (!waits) {
         if (x->kind->graceful)
             mark(x, &obj, 0); /* what watchers see last says when it went */
-        changing_stage(x, 200, object_new(x->kind, &obj, rev), true);
+        changing_stage(x, 200, object_new(x->kind, &obj, rev), REGISTRY_DELETION);
         return;
     }
     if (old->deleting) { /* a second deletion can only shorten the wait */
@@ -152,7 +152,7 @@ static void delete_object(struct changing *x, const struct object *old, const st
     } else {
         mark(x, &obj, grace);
     }
-    changing_stage(x, 200, object_new(x->kind, &obj, rev), false);
+    changing_stage(x, 200, object_new(x->kind, &obj, rev), REGISTRY_OBJECT);
 }
 
 void change_run_delete(struct changing *x)

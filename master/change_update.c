@@ -164,7 +164,11 @@ void change_store(struct changing *x, const struct object *old, const struct jso
         return;
     }
     uint64_t rev = x->c->dry_run ? old->rev : registry_next_revision(ad->cluster->registry);
-    changing_stage(x, 200, object_new(x->kind, obj, rev), gone);
+    enum registry_write what = gone ? REGISTRY_DELETION
+                               : st->is_heartbeat && st->is_heartbeat(x->arena, obj, old_tree)
+                                   ? REGISTRY_HEARTBEAT
+                                   : REGISTRY_OBJECT;
+    changing_stage(x, 200, object_new(x->kind, obj, rev), what);
 }
 
 /* ---- Patches ---- */

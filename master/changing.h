@@ -24,7 +24,7 @@ struct changing {
 void changing_fail(struct changing *x, const struct status *s);
 void changing_answer(struct changing *x, unsigned code, const struct object *o, bool gone); /* no write */
 /* Takes o. A dry run is answered at once. */
-void changing_stage(struct changing *x, unsigned code, struct object *o, bool gone);
+void changing_stage(struct changing *x, unsigned code, struct object *o, enum registry_write what);
 
 /* body -> editable object of the kind, checked against the schema; false: failed already. patched: it is
  * the result of a patch (errors are worded so). */

@@ -25,4 +25,10 @@ static void validate_lease(struct admission *x, struct json *lease)
 }
 
 const struct strategy event_strategy = {.validate = validate_event};
-const struct strategy lease_strategy = {.validate = validate_lease};
+static bool is_renewal(struct arena *a, const struct json *lease, const struct json *old)
+{
+    return json_equal(json_with_at(a, lease, NULL, "spec", "renewTime", NULL),
+        json_with_at(a, old, NULL, "spec", "renewTime", NULL));
+}
+
+const struct strategy lease_strategy = {.validate = validate_lease, .is_heartbeat = is_renewal};

@@ -97,5 +97,21 @@ static void validate_update(struct admission *x, struct json *node, const struct
     }
 }
 
-const struct strategy node_strategy = {
-    .defaults = defaults, .create = create, .validate = validate, .validate_update = validate_update};
+static const struct json *without_times(struct arena *a, const struct json *node)
+{
+    const struct json *timeless = &json_empty_array;
+    json_each_item (c, json_at(node, "status", "conditions", NULL))
+        timeless = json_append(a, timeless, json_with(a, c, "lastHeartbeatTime", NULL));
+    return json_with_at(a, node, timeless, "status", "conditions", NULL);
+}
+
+static bool is_heartbeat(struct arena *a, const struct json *node, const struct json *old)
+{
+    return json_equal(without_times(a, node), without_times(a, old));
+}
+
+const struct strategy node_strategy = {.defaults = defaults,
+    .create = create,
+    .validate = validate,
+    .validate_update = validate_update,
+    .is_heartbeat = is_heartbeat};

@@ -1,6 +1,6 @@
 /*
- * The registry: per kind a sorted array of entries, a history for watches, and the watchers; for all kinds
- * two batches of writes.
+ * The registry: per kind its entries in order, a history for watches, and the watchers (registry_index.h);
+ * for all kinds two batches of writes.
  *
  * Group commit: writes gather in one batch while the batch before is in flight. A batch is committed by
  * libuv's worker thread, because an fsync takes from a tenth of a millisecond to tens of them, and neither
@@ -8,45 +8,30 @@
  * which nobody changes, and the store's connection, which nobody else uses meanwhile; all else, reference
  * counts included, belongs to the loop. This is the only second thread of the program.
  *
+ * A heartbeat (registry.h) is numbered, ordered and told like any write, but not written down: a batch of
+ * nothing else needs no disk. Only a crash forgets it, and then the reserved revisions are jumped over, so
+ * that whoever knows of it is told 409 or 410.
+ *
  * An entry shows readers its durable state only. Writers build upon the staged one, so that a
  * compare-and-swap between two writes of one batch works. If a commit fails, its writes and all that were
  * built on top of them fail, and the revisions are used again: nobody has seen them.
  */
 #include "master/registry.h"
-#include "lib/clock.h"
 #include "lib/loop.h"
 #include "lib/mem.h"
+#include "master/registry_index.h"
 #include "master/store.h"
 #include <stdlib.h>
 #include <string.h>
 
-/* The history of a kind: what a watch may still ask for. HISTORY_MIN changes are kept at least; beyond that
- * until they are old, many, or big; huge ones count for themselves. */
-#define HISTORY_MIN 100
-#define HISTORY_MAX 4096
-#define HISTORY_BYTES ((size_t)4 << 20)
-#define HISTORY_BYTES_HUGE ((size_t)16 << 20)
-#define HISTORY_MS 120000
-
-struct entry {
-    const struct object *live;   /* durable; NULL: none */
-    const struct object *staged; /* the newest, where `pending`; NULL: a deletion */
-    unsigned pending;            /* writes of it that are not durable yet */
-    char *key;
-};
-
-struct past {
-    struct registry_event event;
-    int64_t at;
-};
+/* Revisions are reserved on disk so many at a time: what is not written down (heartbeats) must not be
+ * numbered again after a crash. */
+#define REVISIONS 65536
 
 struct shelf { /* one kind */
-    struct entry **entries;
-    size_t n, cap;
+    struct registry_index index;
+    struct registry_history history;
     size_t n_live;
-    struct past *past; /* a ring: HISTORY_MAX slots, allocated when first used */
-    size_t past_first, past_n, past_cap, past_bytes;
-    uint64_t floor; /* changes up to this revision are no longer in the history */
     struct registry_watch *watches;
 };
 
@@ -63,13 +48,15 @@ struct registry_watch {
 struct write {
     struct entry *entry;
     const struct object *object;
-    bool gone;
+    enum registry_write what;
+    uint64_t row;
     void (*done)(void *arg, const struct err *e);
     void *arg;
 };
 struct batch {
     struct write *writes;
     size_t n, cap;
+    size_t n_heartbeats;
 };
 
 struct registry {
@@ -77,8 +64,11 @@ struct registry {
     struct store *store;
     struct shelf shelves[KIND_N];
     uint64_t durable, next;
+    uint64_t reserved; /* on disk: no revision beyond was ever given away */
     struct batch gathering, flying;
     struct store_write *on_disk; /* the flying batch, for the worker */
+    size_t n_on_disk;
+    uint64_t reserving; /* what the flying batch makes of `reserved`; 0: nothing */
     struct err *commit_error;
     uv_work_t work;
     struct deferred *kick;
@@ -101,56 +91,11 @@ static const char *key_of(char *buf, size_t size, const char *ns, const char *na
     return buf;
 }
 
-/* The first entry whose key is not below. */
-static size_t lower_bound(const struct shelf *s, const char *key)
-{
-    size_t lo = 0, hi = s->n;
-    while (lo < hi) {
-        size_t mid = (lo + hi) / 2;
-        if (strcmp(s->entries[mid]->key, key) < 0)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo;
-}
-
 static struct entry *find(const struct registry *r, enum kind_id kind, const char *ns, const char *name)
 {
     char buf[640];
     const char *key = key_of(buf, sizeof(buf), ns, name, kinds[kind].namespaced);
-    if (!key)
-        return NULL;
-    const struct shelf *s = &r->shelves[kind];
-    size_t i = lower_bound(s, key);
-    return i < s->n && !strcmp(s->entries[i]->key, key) ? s->entries[i] : NULL;
-}
-
-static struct entry *find_or_add(struct shelf *s, const char *key)
-{
-    size_t i = lower_bound(s, key);
-    if (i < s->n && !strcmp(s->entries[i]->key, key))
-        return s->entries[i];
-    if (s->n == s->cap) {
-        s->cap = s->cap ? s->cap * 2 : 16;
-        s->entries = mem_realloc(s->entries, s->cap, sizeof(struct entry *));
-    }
-    memmove(s->entries + i + 1, s->entries + i, (s->n - i) * sizeof(struct entry *));
-    s->n++;
-    struct entry *e = s->entries[i] = mem_new(struct entry);
-    e->key = mem_strdup(key);
-    return e;
-}
-
-static void drop_if_empty(struct shelf *s, struct entry *e)
-{
-    if (e->live || e->pending)
-        return;
-    size_t i = lower_bound(s, e->key);
-    memmove(s->entries + i, s->entries + i + 1, (s->n - i - 1) * sizeof(struct entry *));
-    s->n--;
-    free(e->key);
-    free(e);
+    return key ? index_find(&r->shelves[kind].index, key) : NULL;
 }
 
 uint64_t registry_revision(const struct registry *r)
@@ -172,44 +117,43 @@ const struct object *registry_latest(
     return !e ? NULL : e->pending ? e->staged : e->live;
 }
 
-void registry_range(
-    const struct registry *r, enum kind_id kind, const char *ns, size_t *ret_begin, size_t *ret_end)
+struct registry_walk registry_walk(
+    const struct registry *r, enum kind_id kind, const char *ns, const char *after)
 {
-    const struct shelf *s = &r->shelves[kind];
-    *ret_begin = 0;
-    *ret_end = s->n;
-    if (!ns || !kinds[kind].namespaced)
-        return;
-    char key[320];
-    size_t n = strnlen(ns, 300);
-    memcpy(key, ns, n);
-    memcpy(key + n, "/", 2);
-    *ret_begin = lower_bound(s, key);
-    memcpy(key + n, "0", 2); /* '0' follows '/' */
-    *ret_end = lower_bound(s, key);
+    const struct registry_index *x = &r->shelves[kind].index;
+    struct registry_walk w = {.index = x, .ns = kinds[kind].namespaced ? ns : NULL};
+    auto_free char *first = w.ns ? mem_printf("%s/", w.ns) : mem_strdup("");
+    bool later = after && strcmp(after, first) >= 0;
+    struct index_place p = index_seek(x, later ? after : first);
+    w.chunk = p.chunk;
+    w.at = p.at;
+    const struct entry *e = later ? index_next(x, &p) : NULL;
+    if (e && !strcmp(e->key, after)) {
+        w.chunk = p.chunk;
+        w.at = p.at;
+    }
+    return w;
 }
 
-size_t registry_after(const struct registry *r, enum kind_id kind, const char *key)
+const struct object *registry_next(struct registry_walk *w)
 {
-    const struct shelf *s = &r->shelves[kind];
-    size_t i = lower_bound(s, key);
-    return i < s->n && !strcmp(s->entries[i]->key, key) ? i + 1 : i;
-}
-
-const struct object *registry_at(const struct registry *r, enum kind_id kind, size_t i)
-{
-    return i < r->shelves[kind].n ? r->shelves[kind].entries[i]->live : NULL;
+    struct index_place p = {w->chunk, w->at};
+    const struct entry *e;
+    do /* what is only staged is passed over */
+        e = index_next(w->index, &p);
+    while (e && !e->live);
+    w->chunk = p.chunk;
+    w->at = p.at;
+    return e && (!w->ns || !strcmp(e->live->ns, w->ns)) ? e->live : NULL;
 }
 
 void registry_each(const struct registry *r, enum kind_id kind, const char *ns,
     bool (*fn)(void *arg, const struct object *o), void *arg)
 {
-    size_t i, end;
-    for (registry_range(r, kind, ns, &i, &end); i < end; i++) {
-        const struct object *o = registry_at(r, kind, i);
-        if (o && !fn(arg, o))
+    struct registry_walk w = registry_walk(r, kind, ns, NULL);
+    for (const struct object *o; (o = registry_next(&w));)
+        if (!fn(arg, o))
             return;
-    }
 }
 
 size_t registry_count(const struct registry *r, enum kind_id kind)
@@ -217,72 +161,10 @@ size_t registry_count(const struct registry *r, enum kind_id kind)
     return r->shelves[kind].n_live;
 }
 
-/* ---- History ---- */
-
-static struct past *past_at(const struct shelf *s, size_t i)
-{
-    return &s->past[(s->past_first + i) % s->past_cap];
-}
-
-static void event_release(struct registry_event *ev)
-{
-    object_unref(ev->before);
-    object_unref(ev->now);
-    object_unref(ev->last);
-}
-
-static void forget_oldest(struct shelf *s)
-{
-    struct past *p = past_at(s, 0);
-    s->floor = p->event.rev;
-    s->past_bytes -= p->event.last->len;
-    event_release(&p->event);
-    s->past_first = (s->past_first + 1) % s->past_cap;
-    s->past_n--;
-}
-
-static void grow_past(struct shelf *s)
-{
-    size_t cap = s->past_cap ? s->past_cap * 2 : 64;
-    struct past *more = mem_array(cap, sizeof(*more));
-    for (size_t i = 0; i < s->past_n; i++)
-        more[i] = *past_at(s, i);
-    free(s->past);
-    s->past = more;
-    s->past_cap = cap;
-    s->past_first = 0;
-}
-
-static bool is_too_long(const struct shelf *s, int64_t now)
-{
-    if (s->past_n <= HISTORY_MIN)
-        return s->past_n && s->past_bytes > HISTORY_BYTES_HUGE;
-    return s->past_n >= HISTORY_MAX || s->past_bytes > HISTORY_BYTES || now - past_at(s, 0)->at > HISTORY_MS;
-}
-
-/* Takes the event's references. */
-static void remember(struct shelf *s, const struct registry_event *ev)
-{
-    int64_t now = clock_mono_ms();
-    while (is_too_long(s, now))
-        forget_oldest(s);
-    if (s->past_n == s->past_cap)
-        grow_past(s);
-    s->past_n++;
-    *past_at(s, s->past_n - 1) = (struct past){*ev, now};
-    s->past_bytes += ev->last->len;
-}
-
 bool registry_history(const struct registry *r, enum kind_id kind, uint64_t rev,
     void (*fn)(void *arg, const struct registry_event *ev), void *arg)
 {
-    const struct shelf *s = &r->shelves[kind];
-    if (rev < s->floor)
-        return false;
-    for (size_t i = 0; i < s->past_n; i++)
-        if (past_at(s, i)->event.rev > rev)
-            fn(arg, &past_at(s, i)->event);
-    return true;
+    return history_each(&r->shelves[kind].history, rev, fn, arg);
 }
 
 /* ---- Watches ---- */
@@ -355,45 +237,60 @@ uint64_t registry_next_revision(const struct registry *r)
     return r->next + 1;
 }
 
-void registry_stage(struct registry *r, const struct object *o, bool gone,
+void registry_stage(struct registry *r, const struct object *o, enum registry_write what,
     void (*done)(void *arg, const struct err *e), void *arg)
 {
     struct batch *b = &r->gathering;
-    struct entry *e = find_or_add(&r->shelves[o->kind->id], o->key);
+    struct entry *e = index_add(&r->shelves[o->kind->id].index, o->key);
     if (b->n == b->cap) {
         b->cap = b->cap ? b->cap * 2 : 16;
         b->writes = mem_realloc(b->writes, b->cap, sizeof(*b->writes));
     }
-    b->writes[b->n++] = (struct write){e, o, gone, done, arg};
+    if (!e->pending)
+        e->staged_row = e->row;
+    uint64_t row = e->staged_row ? e->staged_row : o->rev; /* a new one: named by its first revision */
+    b->writes[b->n++] = (struct write){e, o, what, row, done, arg};
+    b->n_heartbeats += what == REGISTRY_HEARTBEAT;
     e->pending++;
-    e->staged = gone ? NULL : o;
+    e->staged = what == REGISTRY_DELETION ? NULL : o;
+    e->staged_row = e->staged ? row : 0;
     r->next = o->rev;
     if (!r->busy)
         deferred_call(r->kick);
 }
 
+static struct store_write on_disk(const struct object *o, uint64_t row, bool gone)
+{
+    return (struct store_write){o->kind->resource, o->key, row, o->rev, gone, o->json, o->len};
+}
+
+static bool needs_disk(const struct registry *r, const struct batch *b)
+{
+    return b->n_heartbeats < b->n || r->next > r->reserved;
+}
+
 static void commit_in_worker(uv_work_t *work)
 {
     struct registry *r = work->data;
-    r->commit_error = store_commit(r->store, r->on_disk, r->flying.n);
+    r->commit_error = store_commit(r->store, r->on_disk, r->n_on_disk, r->reserving);
 }
 
 static void committed(uv_work_t *work, int status);
 
-static void start_commit(void *arg)
+/* What has gathered goes to the disk. */
+static void start_commit(struct registry *r)
 {
-    struct registry *r = arg;
-    if (r->busy || !r->gathering.n)
-        return;
     struct batch spare = r->flying;
     r->flying = r->gathering;
     r->gathering = (struct batch){.writes = spare.writes, .cap = spare.cap};
     r->on_disk = mem_array(r->flying.n, sizeof(*r->on_disk));
+    r->n_on_disk = 0;
     for (size_t i = 0; i < r->flying.n; i++) {
         const struct write *w = &r->flying.writes[i];
-        r->on_disk[i] = (struct store_write){w->object->kind->resource, w->object->key, w->object->rev,
-            w->gone, w->object->json, w->object->len};
+        if (w->what != REGISTRY_HEARTBEAT)
+            r->on_disk[r->n_on_disk++] = on_disk(w->object, w->row, w->what == REGISTRY_DELETION);
     }
+    r->reserving = r->next > r->reserved ? r->next + REVISIONS : 0;
     r->busy = true;
     r->work.data = r;
     uv_queue_work(r->loop, &r->work, commit_in_worker, committed);
@@ -406,17 +303,19 @@ static struct registry_event *apply(struct registry *r, struct batch *b)
     for (size_t i = 0; i < b->n; i++) {
         struct write *w = &b->writes[i];
         struct shelf *s = &r->shelves[w->object->kind->id];
-        const struct object *now = w->gone ? NULL : w->object;
+        const struct object *now = w->what == REGISTRY_DELETION ? NULL : w->object;
         events[i] = (struct registry_event){
             w->object->rev, object_ref(w->entry->live), object_ref(now), object_ref(w->object)};
         s->n_live += (now != NULL);
         s->n_live -= (w->entry->live != NULL);
         object_unref(w->entry->live);
         w->entry->live = object_ref(now);
+        w->entry->row = now ? w->row : 0;
+        w->entry->is_ahead = w->what == REGISTRY_HEARTBEAT;
         r->durable = w->object->rev;
         struct registry_event kept = {
             events[i].rev, object_ref(events[i].before), object_ref(now), object_ref(w->object)};
-        remember(s, &kept);
+        history_add(&s->history, &kept);
     }
     return events;
 }
@@ -426,8 +325,8 @@ static void settle(struct registry *r, struct batch *b)
     for (size_t i = 0; i < b->n; i++) {
         struct entry *e = b->writes[i].entry;
         e->pending--;
-        if (!e->pending)
-            drop_if_empty(&r->shelves[b->writes[i].object->kind->id], e);
+        if (!e->pending && !e->live)
+            index_remove(&r->shelves[b->writes[i].object->kind->id].index, e);
     }
 }
 
@@ -456,33 +355,57 @@ static void succeed(struct registry *r, struct batch *b)
     finish(b, NULL);
 }
 
+static void fail(struct registry *r, struct batch *b, const struct err *error)
+{
+    struct batch after = r->gathering;
+    r->gathering = (struct batch){0};
+    r->next = r->durable;
+    settle(r, b);
+    settle(r, &after);
+    finish(b, error);
+    finish(&after, error);
+}
+
 static void committed(uv_work_t *work, int status)
 {
     (void)status;
     struct registry *r = work->data;
     struct batch b = r->flying;
-    struct err *error = take_ptr(r->commit_error);
+    auto_err *error = take_ptr(r->commit_error);
     r->flying = (struct batch){0};
     free(take_ptr(r->on_disk));
     r->busy = false;
-    if (!error) {
-        start_commit(r); /* the next one flies while this one is told */
-        succeed(r, &b);
+    if (error) {
+        fail(r, &b, error);
         return;
     }
-    struct batch after = r->gathering;
+    if (r->reserving)
+        r->reserved = r->reserving;
+    if (r->gathering.n && needs_disk(r, &r->gathering))
+        start_commit(r); /* the next one flies while this one is told */
+    else if (r->gathering.n)
+        deferred_call(r->kick);
+    succeed(r, &b);
+}
+
+static void on_kick(void *arg)
+{
+    struct registry *r = arg;
+    if (r->busy || !r->gathering.n)
+        return;
+    if (needs_disk(r, &r->gathering)) {
+        start_commit(r);
+        return;
+    }
+    struct batch b = r->gathering;
     r->gathering = (struct batch){0};
-    r->next = r->durable;
-    settle(r, &b);
-    settle(r, &after);
-    finish(&b, error);
-    finish(&after, error);
-    err_free(error);
+    succeed(r, &b);
 }
 
 /* ---- Life ---- */
 
-static struct err *load_one(void *arg, const char *kind, uint64_t rev, const char *json, size_t len)
+static struct err *load_one(
+    void *arg, const char *kind, uint64_t row, uint64_t rev, const char *json, size_t len)
 {
     struct registry *r = arg;
     for (size_t k = 0; k < KIND_N; k++)
@@ -490,9 +413,10 @@ static struct err *load_one(void *arg, const char *kind, uint64_t rev, const cha
             struct object *o;
             TRY_WRAP(object_load(&kinds[k], rev, json, len, &o), "stored %s of revision %llu", kind,
                 (unsigned long long)rev);
-            struct entry *e = find_or_add(&r->shelves[k], o->key);
+            struct entry *e = index_add(&r->shelves[k].index, o->key);
             object_unref(e->live);
             e->live = o;
+            e->row = row;
             r->shelves[k].n_live++;
             return NULL;
         }
@@ -510,43 +434,57 @@ struct err *registry_new(uv_loop_t *loop, const char *store_path, struct registr
         registry_free(r);
         return e;
     }
-    r->durable = r->next = store_revision(r->store);
+    r->durable = r->next = r->reserved = store_revision(r->store);
     for (size_t k = 0; k < KIND_N; k++)
-        r->shelves[k].floor = r->durable;
-    r->kick = deferred_new(loop, start_commit, r);
+        r->shelves[k].history.floor = r->durable;
+    r->kick = deferred_new(loop, on_kick, r);
     *ret = r;
     return NULL;
 }
 
-static void free_shelf(struct shelf *s)
+/* In peace nothing is forgotten and no revision jumped over. */
+static void write_down(struct registry *r)
 {
-    while (s->past_n)
-        forget_oldest(s);
-    free(s->past);
-    for (size_t i = 0; i < s->n; i++) {
-        object_unref(s->entries[i]->live);
-        free(s->entries[i]->key);
-        free(s->entries[i]);
+    size_t n = 0, cap = 0;
+    auto_free struct store_write *ahead = NULL;
+    for (size_t k = 0; k < KIND_N; k++) {
+        struct index_place p = {0};
+        for (const struct entry *e; (e = index_next(&r->shelves[k].index, &p));) {
+            if (!e->is_ahead)
+                continue;
+            if (n == cap) {
+                cap = cap ? cap * 2 : 16;
+                ahead = mem_realloc(ahead, cap, sizeof(*ahead));
+            }
+            ahead[n++] = on_disk(e->live, e->row, false);
+        }
     }
-    free(s->entries);
+    if (n || r->reserved != r->durable)
+        err_free(store_commit(r->store, ahead, n, r->durable)); /* if it fails, it is as after a crash */
 }
 
 void registry_free(struct registry *r)
 {
     if (!r)
         return;
-    start_commit(r);
-    while (r->busy) /* ends: each turn waits for one commit, and nobody stages any more */
-        uv_run(r->loop, UV_RUN_ONCE);
+    while (r->busy || r->gathering.n) { /* ends: nobody stages any more */
+        on_kick(r);
+        if (r->busy)
+            uv_run(r->loop, UV_RUN_ONCE);
+    }
+    if (r->kick) {
+        write_down(r);
+        deferred_free(r->kick);
+    }
     for (size_t k = 0; k < KIND_N; k++) {
         for (struct registry_watch *w = r->shelves[k].watches; w; w = w->next)
             w->removed = true;
     }
     sweep_watches(r);
-    for (size_t k = 0; k < KIND_N; k++)
-        free_shelf(&r->shelves[k]);
-    if (r->kick)
-        deferred_free(r->kick);
+    for (size_t k = 0; k < KIND_N; k++) {
+        history_done(&r->shelves[k].history);
+        index_done(&r->shelves[k].index);
+    }
     free(r->gathering.writes);
     free(r->flying.writes);
     store_close(r->store);

@@ -14,7 +14,7 @@
 #include <uv.h>
 
 struct registry;
-struct store;
+struct registry_index;
 
 /* Reads everything the store holds. */
 struct err *registry_new(uv_loop_t *loop, const char *store_path, struct registry **ret)
@@ -32,12 +32,17 @@ const struct object *registry_get(
 void registry_each(const struct registry *r, enum kind_id kind, const char *ns,
     bool (*fn)(void *arg, const struct object *o), void *arg);
 size_t registry_count(const struct registry *r, enum kind_id kind);
-/* Where the keys of ns (NULL: all) begin and end, and the entry there: for lists in pieces. */
-void registry_range(
-    const struct registry *r, enum kind_id kind, const char *ns, size_t *ret_begin, size_t *ret_end);
-size_t registry_after(const struct registry *r, enum kind_id kind, const char *key); /* first beyond key */
-const struct object *registry_at(
-    const struct registry *r, enum kind_id kind, size_t i); /* NULL: only staged */
+/* A walk in the order of keys through ns (NULL: all), from the first key beyond `after` (NULL: from the
+ * beginning). ns must outlive it. It ends when the caller returns to the loop, or submits new objects of that
+ * kind. */
+struct registry_walk {
+    const struct registry_index *index;
+    const char *ns;
+    size_t chunk, at;
+};
+struct registry_walk registry_walk(
+    const struct registry *r, enum kind_id kind, const char *ns, const char *after);
+const struct object *registry_next(struct registry_walk *w); /* NULL: the end */
 
 /* Tells of every durable change, in the order of revisions, after the memory shows all of its batch. before
  * NULL: it was made; now NULL: it is gone. Both live until fn returns. fn may submit changes. */
@@ -55,10 +60,12 @@ const struct object *registry_latest(
     const struct registry *r, enum kind_id kind, const char *ns, const char *name);
 /* The revision that the next staged write gets. */
 uint64_t registry_next_revision(const struct registry *r);
-/* Stages o (takes the reference) as the newest state, or a deletion (gone: o is its last state, with the
- * deletion's revision). done(arg, NULL) once it is durable, or with the error of the commit that failed, in
- * which case the write never happened. done may be NULL. */
-void registry_stage(struct registry *r, const struct object *o, bool gone,
+/* A deletion's object is its last state, with the deletion's revision. A heartbeat is a state that is worth
+ * nothing after a crash: all but the disk learn of it. */
+enum registry_write { REGISTRY_OBJECT, REGISTRY_HEARTBEAT, REGISTRY_DELETION };
+/* Stages o (takes the reference) as the newest state. done(arg, NULL) once it is durable, or with the error
+ * of the commit that failed, in which case the write never happened. done may be NULL. */
+void registry_stage(struct registry *r, const struct object *o, enum registry_write what,
     void (*done)(void *arg, const struct err *e), void *arg);
 
 /* ---- For watches of the API (watch.c) ---- */

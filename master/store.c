@@ -1,7 +1,8 @@
 /*
- * Objects on disk. Two tables that a person can read with sqlite3: object(kind, key, revision, json) and
- * meta(name, value) with `format` and `revision`. The revision is kept apart because the write that was last
- * may have been a deletion.
+ * Objects on disk. Two tables that a person can read with sqlite3: object(row, kind, key, revision, json) and
+ * meta(name, value) with `format` and `revision`. The registry knows the row of every object, so there is no
+ * index: what is new goes to the end of one tree, and a commit touches few pages. The revision is kept apart,
+ * as a ceiling: it covers deletions and what is not written down.
  */
 #include "master/store.h"
 #include "lib/mem.h"
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT 1
+#define FORMAT 2
 
 struct store {
     sqlite3 *db;
@@ -65,9 +66,9 @@ static struct err *set_up(struct store *s)
     TRY(run(s, "BEGIN IMMEDIATE"));
     TRY(run(s, "CREATE TABLE IF NOT EXISTS meta(name TEXT PRIMARY KEY, value INTEGER NOT NULL)"));
     TRY(run(s,
-        "CREATE TABLE IF NOT EXISTS object(kind TEXT NOT NULL, key TEXT NOT NULL, revision INTEGER NOT NULL,"
-        " json TEXT NOT NULL, UNIQUE(kind, key))"));
-    TRY(run(s, "INSERT OR IGNORE INTO meta VALUES('format', 1), ('revision', 1)"));
+        "CREATE TABLE IF NOT EXISTS object(row INTEGER PRIMARY KEY, kind TEXT NOT NULL, key TEXT NOT NULL,"
+        " revision INTEGER NOT NULL, json TEXT NOT NULL)"));
+    TRY(run(s, "INSERT OR IGNORE INTO meta VALUES('format', 2), ('revision', 1)"));
     TRY(run(s, "COMMIT"));
     if (meta_get(s, "format") != FORMAT)
         return err_new(ERR_UNSUPPORTED, "%s: format %lld, this program knows %d", s->path,
@@ -76,9 +77,8 @@ static struct err *set_up(struct store *s)
     TRY(prepare(s, &s->commit, "COMMIT"));
     TRY(prepare(s, &s->rollback, "ROLLBACK"));
     TRY(prepare(s, &s->put,
-        "INSERT INTO object(kind, key, revision, json) VALUES(?1, ?2, ?3, ?4)"
-        " ON CONFLICT(kind, key) DO UPDATE SET revision = ?3, json = ?4"));
-    TRY(prepare(s, &s->remove, "DELETE FROM object WHERE kind = ?1 AND key = ?2"));
+        "INSERT OR REPLACE INTO object(row, kind, key, revision, json) VALUES(?1, ?2, ?3, ?4, ?5)"));
+    TRY(prepare(s, &s->remove, "DELETE FROM object WHERE row = ?1"));
     return prepare(s, &s->revision, "UPDATE meta SET value = ?1 WHERE name = 'revision'");
 }
 
@@ -113,10 +113,11 @@ uint64_t store_revision(struct store *s)
 }
 
 struct err *store_each(struct store *s,
-    struct err *(*fn)(void *arg, const char *kind, uint64_t rev, const char *json, size_t len), void *arg)
+    struct err *(*fn)(void *arg, const char *kind, uint64_t row, uint64_t rev, const char *json, size_t len),
+    void *arg)
 {
     sqlite3_stmt *st = NULL;
-    struct err *e = prepare(s, &st, "SELECT kind, revision, json FROM object ORDER BY kind, key");
+    struct err *e = prepare(s, &st, "SELECT row, kind, revision, json FROM object");
     while (!e) {
         int rc = sqlite3_step(st);
         if (rc == SQLITE_DONE)
@@ -125,9 +126,9 @@ struct err *store_each(struct store *s,
             e = failed(s, "read");
             break;
         }
-        const char *json = (const char *)sqlite3_column_text(st, 2);
-        e = fn(arg, (const char *)sqlite3_column_text(st, 0), (uint64_t)sqlite3_column_int64(st, 1), json,
-            (size_t)sqlite3_column_bytes(st, 2));
+        const char *json = (const char *)sqlite3_column_text(st, 3);
+        e = fn(arg, (const char *)sqlite3_column_text(st, 1), (uint64_t)sqlite3_column_int64(st, 0),
+            (uint64_t)sqlite3_column_int64(st, 2), json, (size_t)sqlite3_column_bytes(st, 3));
     }
     sqlite3_finalize(st);
     return e;
@@ -143,28 +144,33 @@ static bool step(sqlite3_stmt *st)
 static bool write_one(struct store *s, const struct store_write *w)
 {
     sqlite3_stmt *st = w->gone ? s->remove : s->put;
-    sqlite3_bind_text(st, 1, w->kind, -1, SQLITE_STATIC);
-    sqlite3_bind_text(st, 2, w->key, -1, SQLITE_STATIC);
+    sqlite3_bind_int64(st, 1, (sqlite3_int64)w->row);
     if (!w->gone) {
-        sqlite3_bind_int64(st, 3, (sqlite3_int64)w->rev);
-        sqlite3_bind_text64(st, 4, w->json, w->len, SQLITE_STATIC, SQLITE_UTF8);
+        sqlite3_bind_text(st, 2, w->kind, -1, SQLITE_STATIC);
+        sqlite3_bind_text(st, 3, w->key, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(st, 4, (sqlite3_int64)w->rev);
+        sqlite3_bind_text64(st, 5, w->json, w->len, SQLITE_STATIC, SQLITE_UTF8);
     }
-    bool ok = step(st);
-    sqlite3_clear_bindings(st);
-    return ok;
+    return step(st);
 }
 
-struct err *store_commit(struct store *s, const struct store_write *writes, size_t n)
+static bool set_revision(struct store *s, uint64_t revision)
 {
-    if (!n)
-        return NULL;
+    if (!revision)
+        return true;
+    sqlite3_bind_int64(s->revision, 1, (sqlite3_int64)revision);
+    return step(s->revision);
+}
+
+struct err *store_commit(struct store *s, const struct store_write *writes, size_t n, uint64_t revision)
+{
     if (!step(s->begin))
         return failed(s, "begin");
-    bool ok = true;
+    bool ok = set_revision(s, revision);
     for (size_t i = 0; ok && i < n; i++)
         ok = write_one(s, &writes[i]);
-    sqlite3_bind_int64(s->revision, 1, (sqlite3_int64)writes[n - 1].rev);
-    if (ok && step(s->revision) && step(s->commit))
+    sqlite3_clear_bindings(s->put); /* what they point to is the caller's */
+    if (ok && step(s->commit))
         return NULL;
     struct err *e = failed(s, "commit");
     if (!sqlite3_get_autocommit(s->db))

@@ -29,6 +29,8 @@ struct strategy {
     void (*validate_update)(struct admission *x, struct json *obj, const struct json *old);
     /* After validation, right before staging: takes addresses and ports; may refuse. */
     void (*reserve)(struct admission *x, struct json *obj, const struct json *old);
+    /* Whether an update only says that somebody is still there: it need not survive a crash (registry.h). */
+    bool (*is_heartbeat)(struct arena *a, const struct json *obj, const struct json *old);
 };
 extern const struct strategy *const strategies[KIND_N];
 

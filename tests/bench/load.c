@@ -4,10 +4,8 @@
  *
  *   load KUBECONFIG pods N IMAGE          N Pods, one after the other: POST to Running, median and p99 in ms
  *   load KUBECONFIG burst N IMAGE         N Pods at once: ms until all are Running
- *   load KUBECONFIG get CLIENTS SECONDS   GETs of one ConfigMap per second
- *   load KUBECONFIG create CLIENTS SECONDS   POSTs of ConfigMaps per second
  *
- * Pods and ConfigMaps are labelled bench=load and deleted at the end.
+ * Pods are labelled bench=load and deleted at the end. Rates of requests: rate.c.
  */
 #include "lib/api/kube.h"
 #include "lib/clock.h"
@@ -18,24 +16,18 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { DEADLINE_MS = 120000, PODS_MAX = 1000, CLIENTS_MAX = 256 };
+enum { DEADLINE_MS = 120000, PODS_MAX = 1000 };
 
 struct load {
     uv_loop_t loop;
     struct kube *kube;
-    const char *kubeconfig, *image;
+    const char *image;
     int wanted, posted, running;
     double posted_ms[PODS_MAX], took_ms[PODS_MAX];
     bool seen[PODS_MAX], serial;
     struct kube_watch *watch;
     struct timer *deadline;
     const char *failure;
-    /* rates */
-    struct kube *clients[CLIENTS_MAX];
-    bool create;
-    long done, next;
-    double until_ms;
-    int alive;
 };
 
 static double now_ms(void)
@@ -136,85 +128,6 @@ static void run_pods(struct load *l, int n, bool serial)
         printf("{\"pods\":%d,\"all_ms\":%.1f}\n", n, all);
 }
 
-/* --- rates
- * ------------------------------------------------------------------------------------------------------ */
-
-struct client {
-    struct load *load;
-    struct kube *kube;
-};
-
-static void ask(struct client *c);
-
-static void on_answer(void *arg, const struct err *e, unsigned status, const struct json *body)
-{
-    (void)status;
-    (void)body;
-    struct client *c = arg;
-    if (e) {
-        fail(c->load, err_message(e));
-        return;
-    }
-    c->load->done++;
-    if (now_ms() < c->load->until_ms)
-        ask(c);
-    else if (--c->load->alive == 0)
-        uv_stop(&c->load->loop);
-}
-
-static void ask(struct client *c)
-{
-    if (!c->load->create) {
-        kube_request(
-            c->kube, "GET", "/api/v1/namespaces/default/configmaps/load-get", NULL, NULL, 0, on_answer, c);
-        return;
-    }
-    auto_free char *body = mem_printf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":"
-                                      "\"load-%d-%ld\",\"labels\":{\"bench\":\"load\"}},"
-                                      "\"data\":{\"key\":\"value\"}}",
-        (int)getpid(), c->load->next++);
-    kube_request(
-        c->kube, "POST", "/api/v1/namespaces/default/configmaps", NULL, body, strlen(body), on_answer, c);
-}
-
-static void on_prepared(void *arg, const struct err *e, unsigned status, const struct json *body)
-{
-    (void)body;
-    struct load *l = arg;
-    if (e && status != 409)
-        fail(l, err_message(e));
-    uv_stop(&l->loop);
-}
-
-static void run_rate(struct load *l, int clients, int seconds, bool create)
-{
-    static struct client c[CLIENTS_MAX];
-    const char *body = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"load-get\","
-                       "\"labels\":{\"bench\":\"load\"}},\"data\":{\"key\":\"value\"}}";
-    kube_request(
-        l->kube, "POST", "/api/v1/namespaces/default/configmaps", NULL, body, strlen(body), on_prepared, l);
-    uv_run(&l->loop, UV_RUN_DEFAULT);
-    l->create = create;
-    l->alive = clients;
-    double begun = now_ms();
-    l->until_ms = begun + seconds * 1000.0;
-    for (int i = 0; i < clients && !l->failure; i++) {
-        struct err *e = kube_open(&l->loop, l->kubeconfig, &l->clients[i]);
-        if (e) {
-            fail(l, err_message(e));
-            return;
-        }
-        c[i] = (struct client){l, l->clients[i]};
-        ask(&c[i]);
-    }
-    uv_run(&l->loop, UV_RUN_DEFAULT);
-    if (!l->failure)
-        printf(
-            "{\"clients\":%d,\"per_second\":%.0f}\n", clients, (double)l->done * 1000.0 / (now_ms() - begun));
-    for (int i = 0; i < clients; i++)
-        kube_close(l->clients[i]);
-}
-
 /* --- the whole
  * ------------------------------------------------------------------------------------------------------ */
 
@@ -228,31 +141,24 @@ static void on_cleaned(void *arg, const struct err *e, unsigned status, const st
     uv_stop(&l->loop);
 }
 
-static void clean(struct load *l, const char *resource)
+static void clean(struct load *l)
 {
-    auto_free char *path = mem_printf(
-        "/api/v1/namespaces/default/%s?labelSelector=bench%%3Dload&gracePeriodSeconds=0", resource);
     timer_start(l->deadline, DEADLINE_MS);
-    kube_request(l->kube, "DELETE", path, NULL, NULL, 0, on_cleaned, l);
+    kube_request(l->kube, "DELETE",
+        "/api/v1/namespaces/default/pods?labelSelector=bench%3Dload&gracePeriodSeconds=0", NULL, NULL, 0,
+        on_cleaned, l);
     uv_run(&l->loop, UV_RUN_DEFAULT);
 }
 
 int main(int argc, char **argv)
 {
     static struct load l;
-    if (argc != 5) {
-        fprintf(stderr,
-            "usage: load KUBECONFIG pods|burst N IMAGE | load KUBECONFIG get|create CLIENTS SECONDS\n");
-        return 2;
-    }
-    int n = atoi(argv[3]);
-    bool pods = strcmp(argv[2], "pods") == 0 || strcmp(argv[2], "burst") == 0;
-    if (n < 1 || n > (pods ? PODS_MAX : CLIENTS_MAX)) {
-        fprintf(stderr, "load: %s: 1 to %d\n", argv[3], pods ? PODS_MAX : CLIENTS_MAX);
+    int n = argc == 5 ? atoi(argv[3]) : 0;
+    if (n < 1 || n > PODS_MAX) {
+        fprintf(stderr, "usage: load KUBECONFIG pods|burst N IMAGE   (at most %d)\n", PODS_MAX);
         return 2;
     }
     uv_loop_init(&l.loop);
-    l.kubeconfig = argv[1];
     l.image = argv[4];
     struct err *e = kube_open(&l.loop, argv[1], &l.kube);
     if (e) {
@@ -261,11 +167,8 @@ int main(int argc, char **argv)
     }
     l.deadline = timer_new(&l.loop, on_deadline, &l);
     timer_start(l.deadline, DEADLINE_MS);
-    if (pods)
-        run_pods(&l, n, strcmp(argv[2], "pods") == 0);
-    else
-        run_rate(&l, n, atoi(argv[4]), strcmp(argv[2], "create") == 0);
-    clean(&l, pods ? "pods" : "configmaps");
+    run_pods(&l, n, strcmp(argv[2], "pods") == 0);
+    clean(&l);
     if (l.failure)
         fprintf(stderr, "load: %s\n", l.failure);
     return l.failure ? 1 : 0;

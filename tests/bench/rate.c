@@ -4,9 +4,9 @@
  *   rate KUBECONFIG get CLIENTS SECONDS      GETs of one ConfigMap
  *   rate KUBECONFIG create CLIENTS SECONDS   POSTs of ConfigMaps
  *
- * Each client has one TLS connection and at most one request under way. What is measured shares its cores with
- * this program, so this one does as little as can be: prepared requests, answers of which only the status and
- * the length are read. ConfigMaps are labelled bench=rate and deleted at the end.
+ * Each client has one TLS connection and at most one request under way. What is measured shares its cores
+ * with this program, so this one does as little as can be: prepared requests, answers of which only the
+ * status and the length are read. ConfigMaps are labelled bench=rate and deleted at the end.
  */
 #include "lib/api/kube.h"
 #include "lib/clock.h"
@@ -216,7 +216,8 @@ int main(int argc, char **argv)
     struct kube *k;
     int clients = argc == 5 ? atoi(argv[3]) : 0, seconds = argc == 5 ? atoi(argv[4]) : 0;
     if (clients < 1 || clients > CLIENTS_MAX || seconds < 1) {
-        fprintf(stderr, "usage: rate KUBECONFIG get|create CLIENTS SECONDS   (at most %d clients)\n", CLIENTS_MAX);
+        fprintf(stderr, "usage: rate KUBECONFIG get|create CLIENTS SECONDS   (at most %d clients)\n",
+            CLIENTS_MAX);
         return 2;
     }
     uv_loop_init(&loop);

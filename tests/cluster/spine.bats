@@ -82,3 +82,23 @@ pods_of_web() { k get pods -l app=web -o jsonpath='{range .items[?(@.status.phas
     k delete -f examples/web.yaml
     eventually 20 no_pods_of_web
 }
+
+bytes_written() {
+    local d sum=0
+    for d in master kubelet proxy supervisor; do
+        sum=$((sum + $(awk '/^write_bytes/ {print $2}' "/proc/$(pid_of 1 $d)/io")))
+    done
+    echo $sum
+}
+renewals() { k -n kube-node-lease get lease n1 -o jsonpath='{.metadata.resourceVersion} {.spec.renewTime}'; }
+renewed_since() { [ "$(renewals)" != "$1" ]; }
+quiet_renewal() { # what a Pod left to be done may still be written down: then the next one
+    local before written
+    before=$(renewals) written=$(bytes_written)
+    eventually 30 renewed_since "$before" || return 1
+    [ "$(bytes_written)" = "$written" ]
+}
+
+@test "a node at rest writes no byte, while its Lease is renewed" {
+    eventually 60 quiet_renewal
+}
