@@ -196,7 +196,6 @@ bool changing_decode(struct changing *x, const struct json *body, bool patched, 
     }
     edit_object(x->arena, ret, "metadata");
     edit_remove(edit_get(ret, "metadata"), "managedFields");
-    edit_remove(edit_get(ret, "metadata"), "selfLink");
     edit_set_str(x->arena, ret, "kind", x->kind->name);
     edit_set_str(x->arena, ret, "apiVersion", x->kind->api_version);
     return true;

@@ -10,6 +10,7 @@
 #include "lib/mem.h"
 #include "master/alloc.h"
 #include "master/change.h"
+#include "master/namespace_end.h"
 #include "master/system_plan.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,47 +155,11 @@ static void create_root_ca(struct system *s, const char *ns)
     change_create(s->cluster, KIND_CONFIG_MAP, ns, o, written, s);
 }
 
-/* So many deletions at a time; each that is done brings reconcile() back. */
-#define EMPTYING_WINDOW 256
-
-struct emptying {
-    struct system *s;
-    size_t left, submitted;
-};
-
-static bool delete_one(void *arg, const struct object *o)
-{
-    struct emptying *e = arg;
-    e->left++;
-    const struct object *latest = registry_latest(e->s->cluster->registry, o->kind->id, o->ns, o->name);
-    if (latest && !latest->deleting && e->submitted++ < EMPTYING_WINDOW)
-        change_delete(e->s->cluster, o->kind->id, o->ns, o->name, o->uid, -1, written, e->s);
-    return true;
-}
-
-/* Deletes what is in it; when nothing is left, takes the finalizer away, and with it goes the namespace. */
-static void end_namespace(struct system *s, const struct object *ns)
-{
-    struct emptying e = {.s = s};
-    for (size_t k = 0; k < KIND_N; k++)
-        if (kinds[k].namespaced)
-            registry_each(s->cluster->registry, (enum kind_id)k, ns->name, delete_one, &e);
-    if (e.left)
-        return;
-    auto_arena *a = arena_new();
-    const struct json *tree = object_tree(a, ns);
-    const struct json *finalizers = json_at(tree, "spec", "finalizers", NULL);
-    if (!finalizers || !finalizers->n)
-        return;
-    tree = json_with_at(a, tree, &json_empty_array, "spec", "finalizers", NULL);
-    change_update(s->cluster, KIND_NAMESPACE, SUB_FINALIZE, tree, written, s);
-}
-
 static bool furnish(void *arg, const struct object *ns)
 {
     struct system *s = arg;
     if (ns->deleting) {
-        end_namespace(s, ns);
+        namespace_end(s->cluster, ns, written, s);
         return true;
     }
     if (!is_there(s, KIND_SERVICE_ACCOUNT, ns->name, "default"))

@@ -191,6 +191,18 @@ no_pods_of_web() { [ -z "$(k get pods -l app=web -o name)" ]; }
     [[ "$output" == *'"items":[]'* ]]
 }
 
+@test "a namespace says what its end waits for" {
+    k create ns held >/dev/null
+    printf 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: %s, finalizers: [example.com/hold]}\n---\n' a b | k -n held create -f - >/dev/null
+    k delete ns held --wait=false
+    held() { [ "$(k get ns held -o jsonpath="{.status.conditions[?(@.type=='$1')].message}")" = "$2" ]; }
+    eventually 20 held NamespaceContentRemaining "Some resources are remaining: configmaps. has 2 resource instances"
+    held NamespaceFinalizersRemaining "Some content in the namespace has finalizers remaining: example.com/hold in 2 resource instances"
+    local name
+    for name in a b; do k -n held patch configmap "$name" --type=merge -p '{"metadata":{"finalizers":null}}' >/dev/null; done
+    k wait --for=delete ns/held --timeout=20s
+}
+
 @test "kill -9 under load: what was answered is there, addresses are not given twice" {
     local i created=()
     for i in $(seq 1 200); do
