@@ -123,15 +123,13 @@ struct registry_walk registry_walk(
     const struct registry_index *x = &r->shelves[kind].index;
     struct registry_walk w = {.index = x, .ns = kinds[kind].namespaced ? ns : NULL};
     auto_free char *first = w.ns ? mem_printf("%s/", w.ns) : mem_strdup("");
-    bool later = after && strcmp(after, first) >= 0;
-    struct index_place p = index_seek(x, later ? after : first);
+    const char *from = after && strcmp(after, first) > 0 ? after : first; /* no key itself, if it is first */
+    struct index_place p = index_seek(x, from), beyond = p;
+    const struct entry *e = index_next(x, &beyond);
+    if (e && !strcmp(e->key, from))
+        p = beyond;
     w.chunk = p.chunk;
     w.at = p.at;
-    const struct entry *e = later ? index_next(x, &p) : NULL;
-    if (e && !strcmp(e->key, after)) {
-        w.chunk = p.chunk;
-        w.at = p.at;
-    }
     return w;
 }
 
