@@ -127,12 +127,30 @@ static void process_main(struct way *w)
 
 /* --- the helper */
 
+/* In a user namespace nobody may put a process into a cgroup that was given to its user (delegation.h): the
+ * helper goes there before, and the process is born where it stands. That costs what cgroups.h tells, so only
+ * there. */
+static struct err *enter_delegated(struct way *w)
+{
+    struct stat st;
+    if (w->cgroup < 0 || !(w->namespaces & CLONE_NEWUSER))
+        return NULL;
+    if (fstatat(w->cgroup, "cgroup.procs", &st, 0) < 0)
+        return err_sys(errno, "cgroup.procs");
+    if (st.st_uid == geteuid())
+        return NULL;
+    TRY_WRAP(file_put(w->cgroup, "cgroup.procs", "0"), "adding pid %d to cgroups", (int)getpid());
+    w->cgroup = -1;
+    return NULL;
+}
+
 static struct err *helper_steps(struct way *w)
 {
     int flags = w->namespaces & ~CLONE_NEWTIME;
     if (w->j->initial.set)
         TRY(scheduling_set_cpus(&w->j->initial));
     TRY(cgroups_enter(w->tasks, w->n_tasks));
+    TRY(enter_delegated(w));
     if (flags && setns(w->j->init, flags) < 0)
         return err_sys(errno, "join the namespaces of the container");
     pid_t pid = clone_raw(CLONE_PARENT, w->cgroup, NULL);
@@ -177,12 +195,8 @@ static int cgroup_of_init(const struct record *r, const struct cgroups_hierarchy
     snprintf(file, sizeof(file), "/proc/%d/cgroup", (int)r->pid.v);
     auto_free char *text = NULL;
     auto_err *e = file_read(AT_FDCWD, file, 64 << 10, &text, NULL);
-    char *line = e ? NULL : strncmp(text, "0::/", 4) ? strstr(text, "\n0::/") : text;
-    if (!line)
-        return -1;
-    char *path = strstr(line, "0::/") + 4;
-    path[strcspn(path, "\n")] = '\0';
-    return file_exists(h->root, path) ? openat(h->root, path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
+    const char *path = e ? NULL : cgroups_path_of(text);
+    return path && file_exists(h->root, path) ? openat(h->root, path, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
 }
 
 static struct err *open_cgroups(struct way *w, struct cgroups *c)

