@@ -2,6 +2,7 @@
  * filter_newer.c. */
 #include "runtime/filter.h"
 #include "lib/mem.h"
+#include "runtime/filter_check.h"
 #include "runtime/filter_newer.h"
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -156,8 +157,10 @@ static struct err *add_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const 
     else /* one argument compared twice means "or": a rule each, as runc has it */
         for (size_t i = 0; i < n && rc >= 0; i++)
             rc = seccomp_rule_add_array(ctx, action, nr, 1, &args[i]);
+    if (rc == -EEXIST)
+        return err_new(ERR_INVALID, "%s: an earlier rule has another action for these arguments", name);
     /* a rule for a system call that an architecture lacks is no loss */
-    return rc < 0 && rc != -EDOM && rc != -EEXIST ? err_sys(-rc, "rule for %s", name) : NULL;
+    return rc < 0 && rc != -EDOM ? err_sys(-rc, "rule for %s", name) : NULL;
 }
 
 /* After the filter is in, the process tells the number of the listener by write(2) and hears by read(2) that
@@ -265,27 +268,26 @@ static struct err *plan_flags(const struct oci_seccomp *s, unsigned *ret)
     return NULL;
 }
 
-/* The numbers of the profile's architectures, the native one first, for filter_newer(). */
-static void newer_than_profile(
-    struct arena *a, const struct oci_seccomp *s, uint32_t standard, struct filter_newer *ret)
+/* The native one is in every program. add_archs() knows them all. */
+static struct filter_archs archs_of(struct arena *a, const struct oci_seccomp *s)
 {
-    uint32_t *v = arena_array(a, s->architectures.n + 1, sizeof(*v));
-    size_t n = 0;
-    *ret = (struct filter_newer){0};
-    /* whoever allows what he does not name, or has it traced, means what is newer, too */
-    if (standard == SCMP_ACT_ALLOW || standard == SCMP_ACT_LOG ||
-        (standard & 0xffff0000U) == SCMP_ACT_TRACE(0))
-        return;
-    v[n++] = seccomp_arch_native();
+    struct filter_archs l = {.v = arena_array(a, s->architectures.n + 1, sizeof(*l.v))};
+    l.v[l.n++] = seccomp_arch_native();
     for (size_t i = 0; i < s->architectures.n; i++)
-        v[n++] = FIND(archs, s->architectures.v[i])->value;
-    filter_newer(a, s, v, n, ret);
+        l.v[l.n++] = FIND(archs, s->architectures.v[i])->value;
+    return l;
+}
+
+/* Whoever allows what he does not name, or has it traced, means what is newer, too. */
+static bool is_lenient(uint32_t action)
+{
+    return action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG || (action & 0xffff0000U) == SCMP_ACT_TRACE(0);
 }
 
 struct err *filter_compile(struct arena *a, const struct oci_seccomp *s, struct process_filter *ret)
 {
     struct process_filter f = {0};
-    struct filter_newer newer;
+    struct filter_newer newer = {0};
     uint32_t standard;
     TRY_WRAP(action_of(s->default_action, s->default_errno_ret, EPERM, &standard), "defaultAction");
     if (standard == SCMP_ACT_NOTIFY)
@@ -296,8 +298,12 @@ struct err *filter_compile(struct arena *a, const struct oci_seccomp *s, struct 
         return err_new(ERR_SYSTEM, "libseccomp refused the default action");
     struct err *e = compile(ctx, s, standard);
     if (!e) {
-        newer_than_profile(a, s, standard, &newer);
+        struct filter_archs l = archs_of(a, s);
+        if (!is_lenient(standard))
+            filter_newer(a, s, &l, &newer);
         e = export(ctx, a, &newer, &f);
+        if (!e)
+            e = filter_check(f.v, f.n, &l);
     }
     seccomp_release(ctx);
     if (!e)

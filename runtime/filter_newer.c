@@ -10,8 +10,7 @@
 #define X32_BIT 0x40000000 /* of a number: the kernel knows x32 by it, not by an architecture of its own */
 #define SECTION_MAX 9
 
-/* SCMP_ARCH_X32 is libseccomp's own; the rest is as the kernel has it. */
-static uint32_t audit_arch(uint32_t arch)
+uint32_t filter_audit_arch(uint32_t arch)
 {
     return arch == SCMP_ARCH_X32 ? AUDIT_ARCH_X86_64 : arch;
 }
@@ -43,17 +42,17 @@ static void emit_decision(struct filter_newer *f, uint32_t most)
     emit(f, (struct sock_filter)BPF_STMT(BPF_JMP | BPF_JA, 0));
 }
 
-static bool holds(const uint32_t *archs, size_t n, uint32_t arch)
+static bool holds(const struct filter_archs *l, uint32_t arch)
 {
-    for (size_t i = 0; i < n; i++)
-        if (archs[i] == arch)
+    for (size_t i = 0; i < l->n; i++)
+        if (l->v[i] == arch)
             return true;
     return false;
 }
 
 /* What an architecture of the kernel's gets. */
 static void emit_section(
-    struct filter_newer *f, const struct oci_seccomp *s, const uint32_t *archs, size_t n, uint32_t arch)
+    struct filter_newer *f, const struct oci_seccomp *s, const struct filter_archs *l, uint32_t arch)
 {
     size_t start = f->n;
     emit(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, arch, 0, 0));
@@ -61,9 +60,9 @@ static void emit_section(
     if (arch == AUDIT_ARCH_X86_64) {
         size_t test = f->n;
         emit(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, X32_BIT, 0, 0));
-        emit_decision(f, holds(archs, n, SCMP_ARCH_X86_64) ? largest(s, SCMP_ARCH_X86_64) : 0);
+        emit_decision(f, holds(l, SCMP_ARCH_X86_64) ? largest(s, SCMP_ARCH_X86_64) : 0);
         f->v[test].jt = (unsigned char)(f->n - test - 1);
-        emit_decision(f, holds(archs, n, SCMP_ARCH_X32) ? largest(s, SCMP_ARCH_X32) : 0);
+        emit_decision(f, holds(l, SCMP_ARCH_X32) ? largest(s, SCMP_ARCH_X32) : 0);
     } else {
         if (arch == AUDIT_ARCH_S390 || arch == AUDIT_ARCH_S390X) {
             /* a number that this kernel does not know arrives as 0, setup(2), which nobody calls */
@@ -76,18 +75,17 @@ static void emit_section(
 }
 
 void filter_newer(
-    struct arena *a, const struct oci_seccomp *s, const uint32_t *archs, size_t n, struct filter_newer *ret)
+    struct arena *a, const struct oci_seccomp *s, const struct filter_archs *l, struct filter_newer *ret)
 {
-    struct filter_newer f = {.v = arena_array(a, 1 + SECTION_MAX * n, sizeof(*f.v))};
-    uint32_t *done = arena_array(a, n, sizeof(*done));
-    size_t n_done = 0;
+    struct filter_newer f = {.v = arena_array(a, 1 + SECTION_MAX * l->n, sizeof(*f.v))};
+    struct filter_archs done = {.v = arena_array(a, l->n, sizeof(*done.v))};
     emit(&f, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch)));
-    for (size_t i = 0; i < n; i++) {
-        uint32_t arch = audit_arch(archs[i]);
-        if (holds(done, n_done, arch))
+    for (size_t i = 0; i < l->n; i++) {
+        uint32_t arch = filter_audit_arch(l->v[i]);
+        if (holds(&done, arch))
             continue;
-        done[n_done++] = arch;
-        emit_section(&f, s, archs, n, arch);
+        done.v[done.n++] = arch;
+        emit_section(&f, s, l, arch);
     }
     for (size_t i = 0; i < f.n; i++)
         if (f.v[i].code == (BPF_JMP | BPF_JA))

@@ -12,13 +12,19 @@
 #include <linux/filter.h>
 #include <stdint.h>
 
+struct filter_archs { /* SCMP_ARCH_*, maybe some twice */
+    uint32_t *v;
+    size_t n;
+};
+/* As the kernel has it: x32 is libseccomp's own. */
+uint32_t filter_audit_arch(uint32_t scmp_arch);
+
 struct filter_newer {
     struct sock_filter *v;
     size_t n; /* 0: nothing to answer */
 };
-
-/* archs: SCMP_ARCH_*, doubles are looked at once. Pure. */
+/* Pure. */
 void filter_newer(
-    struct arena *a, const struct oci_seccomp *s, const uint32_t *archs, size_t n, struct filter_newer *ret);
+    struct arena *a, const struct oci_seccomp *s, const struct filter_archs *l, struct filter_newer *ret);
 
 #endif

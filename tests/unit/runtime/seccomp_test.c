@@ -230,6 +230,55 @@ static void test_architectures(void **state)
     }
 }
 
+/* The address families that containerd lets through: one argument by order, three times. */
+static void test_ranges(void **state)
+{
+    (void)state;
+#define FAMILIES(value, op)                                                                                  \
+    "{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":" #value         \
+    ",\"op\":\"SCMP_CMP_" #op "\"}]}"
+    struct process_filter f =
+        compiled("{\"defaultAction\":\"SCMP_ACT_ERRNO\"," X64
+                 ",\"syscalls\":[" FAMILIES(38, LT) "," FAMILIES(39, EQ) "," FAMILIES(40, GT) "]}");
+    static const struct {
+        uint64_t family;
+        bool allowed;
+    } cases[] = {{0, true}, {1, true}, {37, true}, {38, false}, {39, true}, {40, false}, {41, true},
+        {UINT64_C(38) << 32, true}, {UINT64_C(1) << 32 | 38, true}, {UINT64_MAX, true}};
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        assert_int_equal(verdict(&f, SOCKET, cases[i].family, 0),
+            cases[i].allowed ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EPERM);
+}
+
+/* Profiles of which libseccomp 2.5.4 makes a program that allows something else (runc and crun install it). A
+ * library that has learnt it makes the right one, and then this is no error. */
+static void test_wrong_programs(void **state)
+{
+    (void)state;
+    struct process_filter f;
+    struct err *e = compile("{\"defaultAction\":\"SCMP_ACT_KILL\"," X64
+                            ",\"syscalls\":[{\"names\":[\"kill\"],\"action\":\"SCMP_ACT_ALLOW\","
+                            "\"args\":[{\"index\":1,\"value\":18446744069414584320,\"op\":\"SCMP_CMP_GE\"},"
+                            "{\"index\":1,\"value\":0,\"op\":\"SCMP_CMP_LE\"}]}]}",
+        &f);
+    if (e)
+        refused(e, ERR_UNSUPPORTED, "makes a wrong program");
+    else
+        assert_int_equal(verdict(&f, KILL, 0, 0xffffffff), SECCOMP_RET_KILL_THREAD);
+    e = compile("{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"architectures\":[\"SCMP_ARCH_X86_64\",\"SCMP_ARCH_"
+                "X32\"],\"syscalls\":[{\"names\":["
+                "\"kill\"],\"action\":\"SCMP_ACT_TRAP\",\"args\":[{\"index\":0,\"value\":5,\"op\":\"SCMP_CMP_"
+                "EQ\"},{\"index\":1,\"value\":5,"
+                "\"op\":\"SCMP_CMP_EQ\"}]},{\"names\":[\"_llseek\"],\"action\":\"SCMP_ACT_LOG\",\"args\":[{"
+                "\"index\":0,\"value\":1,\"op\":"
+                "\"SCMP_CMP_GE\"}]}]}",
+        &f);
+    if (e)
+        refused(e, ERR_UNSUPPORTED, "makes a wrong program");
+    else
+        assert_int_equal(verdict(&f, KILL, 5, 5), SECCOMP_RET_TRAP);
+}
+
 #define ONE_RULE(rule) "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" rule "]}"
 
 static void test_refused(void **state)
@@ -250,6 +299,10 @@ static void test_refused(void **state)
          "\"write\"],\"action\":\"SCMP_ACT_NOTIFY\"}]}",
             "syscalls[0]: SCMP_ACT_NOTIFY cannot be used for the write syscall"},
         {ONE_RULE("{\"names\":[\"read\"],\"action\":\"X\"}"), "syscalls[0]"},
+        {ONE_RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_TRAP\",\"args\":[{\"index\":0,\"value\":1,"
+                  "\"op\":\"SCMP_CMP_EQ\"}]},{\"names\":[\"read\"],\"action\":\"SCMP_ACT_KILL\",\"args\":[{"
+                  "\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]}"),
+            "syscalls[1]: read: an earlier rule has another action"},
         {ONE_RULE("{\"names\":[\"read\"],\"action\":\"SCMP_ACT_KILL\",\"args\":[{\"index\":0,\"value\":-1,"
                   "\"op\":\"SCMP_CMP_EQ\"}]}"),
             "value"},
@@ -298,6 +351,8 @@ int main(void)
         cmocka_unit_test(test_newer_calls),
         cmocka_unit_test(test_flags),
         cmocka_unit_test(test_architectures),
+        cmocka_unit_test(test_ranges),
+        cmocka_unit_test(test_wrong_programs),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_cache),
     };
