@@ -136,6 +136,16 @@ bool cgroups_lists(const char *text, const char *name)
     return false;
 }
 
+const char *cgroups_path_of(char *text)
+{
+    char *line = strncmp(text, "0::/", 4) ? strstr(text, "\n0::/") : text;
+    if (!line)
+        return NULL;
+    char *path = strstr(line, "0::/") + 4;
+    path[strcspn(path, "\n")] = '\0';
+    return path;
+}
+
 struct err *cgroups_number(int dir, const char *file, int64_t *ret)
 {
     auto_free char *text = NULL;
@@ -150,10 +160,9 @@ struct err *cgroups_number(int dir, const char *file, int64_t *ret)
  * told by cgroups_limits.c; nothing here is tried again. */
 static void hand_down(int dir)
 {
-    char *have = NULL, *on = NULL;
+    auto_free char *have = NULL, *on = NULL;
     auto_err *eh = file_read(dir, "cgroup.controllers", 4096, &have, NULL);
     auto_err *eo = file_read(dir, "cgroup.subtree_control", 4096, &on, NULL);
-    auto_free char *have_ = have, *on_ = on;
     if (eh || eo)
         return;
     auto_buf all = BUF_INIT(8192);

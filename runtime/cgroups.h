@@ -49,6 +49,8 @@ void cgroups_lookup(struct cgroups *c, const char *path);
 struct resources_host cgroups_host(struct cgroups *c);
 /* text, as cgroup.controllers has it, holds the name. */
 bool cgroups_lists(const char *text, const char *name);
+/* Out of /proc/PID/cgroup, which is cut up: the path below the root of cgroup2; NULL where there is none. */
+const char *cgroups_path_of(char *text);
 /* The first number of a file; "max" is -1. */
 struct err *cgroups_number(int dir, const char *file, int64_t *ret) __attribute__((warn_unused_result));
 /* The limits, into directories that were made. What fails names the file. */

@@ -148,6 +148,19 @@ void record_unlock(int dir)
     flock(dir, LOCK_UN);
 }
 
+uint64_t record_stat_start_time(const char *text)
+{
+    const char *p = strrchr(text, ')'); /* the name may hold anything */
+    if (!p || !p[1] || p[2] == 'Z' || p[2] == 'X')
+        return 0;
+    p += 2;
+    for (int field = 3; field < 22 && p; field++) {
+        p = strchr(p, ' ');
+        p = p ? p + 1 : NULL;
+    }
+    return p ? strtoull(p, NULL, 10) : 0;
+}
+
 uint64_t record_start_time(pid_t pid)
 {
     char path[32], text[1024];
@@ -157,16 +170,8 @@ uint64_t record_start_time(pid_t pid)
     if (n < 0 && errno != ENOENT)
         return 0;
     text[n > 0 ? n : 0] = '\0';
-    char *p = strrchr(text, ')'); /* the name may hold anything */
     errno = ESRCH;
-    if (!p || !p[1] || p[2] == 'Z' || p[2] == 'X')
-        return 0;
-    p += 2;
-    for (int field = 3; field < 22 && p; field++) {
-        p = strchr(p, ' ');
-        p = p ? p + 1 : NULL;
-    }
-    return p ? strtoull(p, NULL, 10) : 0;
+    return record_stat_start_time(text);
 }
 
 int record_pidfd(const struct record *r)

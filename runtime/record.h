@@ -53,6 +53,7 @@ void record_unlock(int dir); /* closing does it too */
 
 /* Start time of pid; 0 and errno where it cannot be told: ESRCH for one that is gone or a zombie. */
 uint64_t record_start_time(pid_t pid);
+uint64_t record_stat_start_time(const char *text); /* out of what /proc/PID/stat says */
 /* A pidfd of init that is surely it; -1 and errno where there is none: ESRCH when it is gone. */
 int record_pidfd(const struct record *r);
 enum record_status record_status(const struct record *r, int dir);

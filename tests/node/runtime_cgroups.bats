@@ -136,7 +136,7 @@ update_with() {
         [[ "$output" == *"$text"* ]] || { echo "$output, not $text"; return 1; }
         [ ! -e "$T/root/c" ]
     done < <(
-        echo '{rdma:{mlx5_1:{hcaHandles:3}}} rdma.max: the'
+        echo '{rdma:{mlx5_1:{hcaHandles:3}}} rdma.max'
         echo '{unified:{"odd.max":"3"}} odd.max'
         echo '{unified:{"cgroup.procs":"1"}} "cgroup.procs" is no limit'
         echo '{hugepageLimits:[{pageSize:"3MB",limit:4096}]} hugetlb.3MB.'
