@@ -336,8 +336,7 @@ void container_spec_close(struct container_spec *s)
         close(s->fds[--s->n_fds]);
 }
 
-char *container_spec_termination_log(const struct instance *i)
+char *container_spec_termination_log(const struct instance *i, const char *cid)
 {
-    return mem_printf(
-        "%s/%s/containers/%s/%s", i->worker->kubelet->path.pods, i->worker->uid, i->name, i->cid);
+    return mem_printf("%s/%s/containers/%s/%s", i->worker->kubelet->path.pods, i->worker->uid, i->name, cid);
 }

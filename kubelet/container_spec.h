@@ -28,7 +28,7 @@ void container_spec_close(struct container_spec *s);
 /* The capabilities of a container ("CAP_CHOWN"), by securityContext; unknown names are ignored. */
 void container_spec_caps(struct arena *a, const struct security_context *sc, struct str_list *ret);
 int64_t container_spec_oom_score(const struct pod_spec *s, const struct container *c, int64_t node_memory);
-/* The termination log on the host. */
-char *container_spec_termination_log(const struct instance *i);
+/* The termination log of one attempt, on the host. */
+char *container_spec_termination_log(const struct instance *i, const char *cid);
 
 #endif

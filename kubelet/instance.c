@@ -142,6 +142,7 @@ void instance_start_failed(struct instance *i, const char *message)
 {
     instance_end_set(&i->end, 128, 0, "StartError", message, i->cid, 0, clock_now_ns());
     settle(i);
+    i->delete_pending = true;
     instance_wait(i, "RunContainerError", message);
     schedule_restart(i, 0);
     worker_kick(i->worker);

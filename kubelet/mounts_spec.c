@@ -214,7 +214,7 @@ static struct err *add_termination_log(const struct mounts_spec_in *in, struct m
     const char *path = c->termination_message_path && *c->termination_message_path
                            ? c->termination_message_path
                            : "/dev/termination-log";
-    auto_free char *file = container_spec_termination_log(in->instance);
+    auto_free char *file = container_spec_termination_log(in->instance, in->instance->cid);
     auto_free char *folder = mem_strndup(file, (size_t)(strrchr(file, '/') - file));
     TRY(file_mkdirs(AT_FDCWD, folder, 0750, NULL));
     auto_close fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);

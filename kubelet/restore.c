@@ -82,8 +82,10 @@ static void take_over(struct worker *w, const struct shim_container *c)
         return;
     bool known = strcmp(i->cid, c->id) == 0;
     int64_t attempt = opt_int_or(c->attempt, 0);
-    if (!known && i->cid[0] && i->attempted && attempt <= i->restarts)
-        return;   /* an older attempt */
+    if (!known && i->cid[0] && i->attempted && attempt <= i->restarts) {
+        memcpy(i->spent, c->id, strlen(c->id) + 1); /* an older attempt, still to be forgotten */
+        return;
+    }
     if (!known) { /* it was started, and the kubelet ended before it could note so */
         if (i->end.set) {
             instance_end_done(&i->last);

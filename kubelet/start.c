@@ -319,6 +319,9 @@ static void create(struct instance *i)
         return;
     }
     backoff_reset(&i->setup);
+    if (i->delete_pending) /* it was to be started again at once */
+        memcpy(i->spent, old_cid, sizeof(old_cid));
+    i->delete_pending = false;
     next_attempt(i);
     note_image(i);
     instance_wait(i, NULL, NULL);

@@ -111,7 +111,7 @@ char *termination_log_tail(const char *text, size_t n)
 
 char *termination_message(const struct instance *i, int exit_code)
 {
-    auto_free char *path = container_spec_termination_log(i);
+    auto_free char *path = container_spec_termination_log(i, i->cid);
     size_t n = 0;
     auto_free char *text = file_tail(path, MESSAGE_MAX, &n);
     const char *policy = i->spec->termination_message_policy;

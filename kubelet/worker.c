@@ -265,10 +265,10 @@ void worker_sandbox_lost(struct worker *w)
     worker_kick(w);
 }
 
-static void unpin(struct worker *w, struct instance *i)
+static void unpin(struct worker *w, const char *cid)
 {
-    if (i->cid[0])
-        log_err(LOG_WARN, w->keys, image_unpin(w->kubelet->path.image_root, i->cid));
+    if (*cid)
+        log_err(LOG_WARN, w->keys, image_unpin(w->kubelet->path.image_root, cid));
 }
 
 /* What one attempt leaves on the disk: its termination log; its writable layer, where no shim removed it. */
@@ -276,7 +276,7 @@ static void remove_traces(struct instance *i)
 {
     if (!i->cid[0])
         return;
-    auto_free char *log = container_spec_termination_log(i), *layer = mem_printf("%s.root", log);
+    auto_free char *log = container_spec_termination_log(i, i->cid), *layer = mem_printf("%s.root", log);
     unlink(log);
     trash_put(i->worker->kubelet->trash, layer);
 }
@@ -285,7 +285,7 @@ void worker_sandbox_cleared(struct worker *w)
 {
     for (size_t i = 0; i < w->n_instances; i++) {
         struct instance *x = w->instances[i];
-        unpin(w, x);
+        unpin(w, x->cid);
         if (!w->ended)
             remove_traces(x); /* else all of the Pod's folder goes */
         x->delete_pending = false;
@@ -391,21 +391,29 @@ static void finish(struct worker *w)
         report_deleted(w);
 }
 
+static void forget(struct instance *i, const char *cid)
+{
+    struct shim_client *shim = sandbox_shim(i->worker);
+    auto_free char *log = container_spec_termination_log(i, cid);
+    if (shim)
+        shim_delete(shim, cid, NULL, NULL);
+    unlink(log);
+    unpin(i->worker, cid);
+}
+
 /* The record is written: the shim may forget what has ended. */
 static void forget_ended(struct worker *w)
 {
     for (size_t i = 0; i < w->n_instances; i++) {
         struct instance *x = w->instances[i];
+        if (x->spent[0])
+            forget(x, x->spent);
+        x->spent[0] = '\0';
         if (!x->delete_pending || x->state != INSTANCE_EXITED)
             continue;
         x->delete_pending = false;
-        if (w->ended)
-            continue; /* all of it goes with the sandbox */
-        if (sandbox_shim(w))
-            shim_delete(sandbox_shim(w), x->cid, NULL, NULL);
-        auto_free char *log = container_spec_termination_log(x);
-        unlink(log);
-        unpin(w, x);
+        if (!w->ended) /* else all of it goes with the sandbox */
+            forget(x, x->cid);
     }
 }
 

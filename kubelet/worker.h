@@ -66,7 +66,8 @@ struct instance {
     int64_t stop_at; /* SIGKILL then (mono ms) */
     bool termed, hurry;
     char *stop_signal;   /* the image's */
-    bool delete_pending; /* its end is to be recorded, then the shim may forget it */
+    bool delete_pending; /* its end is to be recorded, then it may be forgotten */
+    char spent[65];      /* the attempt before, when the next one began sooner than that; "": none */
 };
 
 struct desired { /* one version of the Pod, immutable */
