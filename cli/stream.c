@@ -300,17 +300,37 @@ static struct err *locate(struct cli *cli, struct arena *a, struct session *o, c
         "local", 0, ARG_FLAG, &(o).local, NULL, "ask this node's kubelet even where a master is known"       \
     }
 
-struct err *cli_exec(struct cli *cli, int argc, char **argv)
+struct verb {
+    const char *name, *usage, *about, *tty_help;
+    bool has_command, detachable;
+};
+
+/* "&command=..." for each word; the options may have been ended by "--". */
+static struct err *with_command(struct arena *a, char **words, int n, const char **url)
+{
+    int first = n && strcmp(words[0], "--") == 0 ? 1 : 0;
+    if (first == n)
+        return err_new(ERR_INVALID, "exec: which command?");
+    for (int i = first; i < n; i++)
+        *url = arena_printf(a, "%s&command=%s", *url, api_escape(a, words[i]));
+    return NULL;
+}
+
+static struct err *stream(struct cli *cli, const struct verb *v, int argc, char **argv)
 {
     struct session o = {.ns = "default"};
     const struct arg_option options[] = {
         SESSION_OPTIONS(o),
         {"stdin", 'i', ARG_FLAG, &o.stdin_on, NULL, "pass standard input on"},
-        {"tty", 't', ARG_FLAG, &o.tty, NULL, "with a terminal"},
+        {"tty", 't', ARG_FLAG, &o.tty, NULL, v->tty_help},
         {0},
     };
-    const struct arg_spec spec = {"wherry exec [-it] [-c CONTAINER] POD [--] COMMAND [ARGUMENT]...",
-        "Runs a command in a container; ends with its exit status.", options, 2, -1, true};
+    const struct arg_spec spec = {.usage = v->usage,
+        .about = v->about,
+        .options = options,
+        .min = v->has_command ? 2 : 1,
+        .max = v->has_command ? -1 : 1,
+        .stop_at_operand = v->has_command};
     char **operands;
     int n;
     TRY(args_parse(&spec, argc, argv, &operands, &n));
@@ -318,37 +338,31 @@ struct err *cli_exec(struct cli *cli, int argc, char **argv)
     auto_pods p = {0};
     const struct json *pod;
     const char *url;
-    TRY(locate(cli, a, &o, operands[0], "exec", &p, &pod, &url));
+    TRY(locate(cli, a, &o, operands[0], v->name, &p, &pod, &url));
     url = with_streams(a, &p, &o, url);
-    int first = strcmp(operands[1], "--") == 0 ? 2 : 1;
-    if (first == n)
-        return err_new(ERR_INVALID, "exec: which command?");
-    for (int i = first; i < n; i++)
-        url = arena_printf(a, "%s&command=%s", url, api_escape(a, operands[i]));
-    return run_session(cli, &p, a, &o, url, false);
+    if (v->has_command)
+        TRY(with_command(a, operands + 1, n - 1, &url));
+    return run_session(cli, &p, a, &o, url, v->detachable);
+}
+
+struct err *cli_exec(struct cli *cli, int argc, char **argv)
+{
+    static const struct verb exec = {.name = "exec",
+        .usage = "wherry exec [-it] [-c CONTAINER] POD [--] COMMAND [ARGUMENT]...",
+        .about = "Runs a command in a container; ends with its exit status.",
+        .tty_help = "with a terminal",
+        .has_command = true};
+    return stream(cli, &exec, argc, argv);
 }
 
 struct err *cli_attach(struct cli *cli, int argc, char **argv)
 {
-    struct session o = {.ns = "default"};
-    const struct arg_option options[] = {
-        SESSION_OPTIONS(o),
-        {"stdin", 'i', ARG_FLAG, &o.stdin_on, NULL, "pass standard input on"},
-        {"tty", 't', ARG_FLAG, &o.tty, NULL, "the container has a terminal"},
-        {0},
-    };
-    const struct arg_spec spec = {"wherry attach [-it] [-c CONTAINER] POD",
-        "Connects to what runs in a container. With -it, Ctrl-P Ctrl-Q leaves it running.", options, 1, 1,
-        false};
-    char **operands;
-    int n;
-    TRY(args_parse(&spec, argc, argv, &operands, &n));
-    auto_arena *a = arena_new();
-    auto_pods p = {0};
-    const struct json *pod;
-    const char *url;
-    TRY(locate(cli, a, &o, operands[0], "attach", &p, &pod, &url));
-    return run_session(cli, &p, a, &o, with_streams(a, &p, &o, url), true);
+    static const struct verb attach = {.name = "attach",
+        .usage = "wherry attach [-it] [-c CONTAINER] POD",
+        .about = "Connects to what runs in a container. With -it, Ctrl-P Ctrl-Q leaves it running.",
+        .tty_help = "the container has a terminal",
+        .detachable = true};
+    return stream(cli, &attach, argc, argv);
 }
 
 /* --- logs
