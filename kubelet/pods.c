@@ -24,6 +24,7 @@ struct pods {
     struct deferred *turn;
     struct kube_watch *watch;
     bool synced[2];
+    bool listing; /* the master's list is being read */
 };
 
 /* --- the table ----------------------------------------------------------------------------------------- */
@@ -141,7 +142,8 @@ static void check_admission(struct kubelet *k, struct worker *w)
     const struct pod_spec **others = arena_array(a, n + 1, sizeof(*others));
     n = 0;
     for (struct worker *o = k->pods->first; o; o = o->next)
-        if (o != w && !o->terminal && !o->rejected)
+        /* What is deleted for good is only on its way out: the scheduler counts on its share already. */
+        if (o != w && !o->terminal && !o->rejected && !o->gone)
             others[n++] = o->desired->pod->spec;
     struct admit_in in = {.pod = w->desired->pod,
         .others = others,
@@ -171,17 +173,25 @@ static void deletion(struct worker *w, const struct object_meta *m)
         worker_leave(w, 1000 * opt_int_or(m->deletion_grace_period_seconds, 0), false);
 }
 
+static void begin(struct kubelet *k, struct worker *w)
+{
+    w->listed = false;
+    if (!w->terminal && !w->attempted_before)
+        check_admission(k, w);
+    report_record_pod(w);
+    deletion(w, w->desired->pod->metadata);
+    worker_begin(w);
+}
+
 static void add(struct kubelet *k, enum worker_source source, struct desired *d)
 {
     struct worker *w = worker_new(k, source, d);
     restore_from_api(w);
     if (cni_is_kept(k, w->uid)) /* of before a reboot: its address is given back before another is taken */
         w->sandbox = SANDBOX_LOST;
-    if (!w->terminal && !w->attempted_before)
-        check_admission(k, w);
-    report_record_pod(w);
-    deletion(w, d->pod->metadata);
-    worker_begin(w);
+    w->listed = source == WORKER_API && k->pods->listing;
+    if (!w->listed)
+        begin(k, w);
 }
 
 /* Nothing of what we go by: our own status, coming back. */
@@ -268,8 +278,9 @@ static void on_deleted(void *arg, const struct json *object)
 static void on_relisted(void *arg)
 {
     struct kubelet *k = arg;
+    k->pods->listing = true;
     for (struct worker *w = k->pods->first; w; w = w->next)
-        w->unseen = w->source == WORKER_API;
+        w->unseen = w->source == WORKER_API && !w->listed;
 }
 
 static void on_synced(void *arg)
@@ -278,6 +289,11 @@ static void on_synced(void *arg)
     for (struct worker *w = k->pods->first; w; w = w->next)
         if (w->source == WORKER_API && w->unseen)
             worker_leave(w, -1, true);
+    /* Only now: what is gone had its share until here. */
+    k->pods->listing = false;
+    for (struct worker *w = k->pods->first; w; w = w->next)
+        if (w->listed)
+            begin(k, w);
     pods_source_synced(k, WORKER_API);
 }
 

@@ -138,10 +138,22 @@ static char *node_hostname(void)
     return mem_strdup(text);
 }
 
+/* RUN/pods/UID/ready is there while the sandbox has all it is to have. A kubelet that finds a shim without it
+ * was killed in between: what is half made or half cleared is not gone on with. */
+static char *ready_mark(const struct sandbox *s)
+{
+    return mem_printf("%s/ready", s->dir);
+}
+
 static void finish(struct sandbox *s)
 {
+    auto_free char *mark = ready_mark(s);
+    struct err *e = file_write_atomic(AT_FDCWD, mark, "", 0, 0600, FILE_NO_FSYNC);
     timer_stop(s->timer);
-    worker_sandbox_ready(s->worker);
+    if (e)
+        failed(s, e);
+    else
+        worker_sandbox_ready(s->worker);
 }
 
 static void mounts_done(void *arg, const struct err *error, const struct json *results, int *fds, size_t n)
@@ -389,11 +401,16 @@ void sandbox_make(struct worker *w)
 
 static void adopt_done(struct sandbox *s, const struct shim_state *state, struct arena *a)
 {
+    struct worker *w = s->worker;
     s->adopting = false;
-    s->worker->sandbox = state ? SANDBOX_READY : SANDBOX_LOST;
-    if (!state)
+    w->sandbox = state ? SANDBOX_READY : SANDBOX_LOST;
+    if (!s->shim)
         s->shim_pid = 0;
-    s->adopted(s->worker, state, a);
+    if (state && !w->pod_ip) /* the status with it was not recorded any more */
+        w->pod_ip = opt_bool_or(w->desired->pod->spec->host_network, false)
+                        ? mem_strdup(w->kubelet->o.node_ip)
+                        : cni_kept_ip(w->kubelet, w->uid);
+    s->adopted(w, state, a);
 }
 
 static void adopt_subscribed(
@@ -401,6 +418,7 @@ static void adopt_subscribed(
 {
     struct sandbox *s = arg;
     auto_arena *a = arena_new();
+    auto_free char *mark = ready_mark(s);
     struct shim_state state;
     (void)fds, (void)n;
     if (error) {
@@ -410,7 +428,7 @@ static void adopt_subscribed(
         return;
     }
     take_state(s, a, results, &state);
-    adopt_done(s, &state, a);
+    adopt_done(s, file_exists(AT_FDCWD, mark) ? &state : NULL, a);
 }
 
 void sandbox_adopt(
@@ -506,6 +524,8 @@ void sandbox_clear(struct worker *w)
     bool again = s->clearing && s->shut_down;
     s->clearing = true;
     w->sandbox = SANDBOX_CLEARING;
+    auto_free char *mark = ready_mark(s);
+    unlink(mark);
     timer_stop(s->timer);
     end_unready_shim(s);
     cni_cancel(s->cni);

@@ -477,7 +477,7 @@ static void plan_and_act(struct worker *w)
 void worker_reconcile(struct worker *w)
 {
     w->dirty = false;
-    if (w->finished || w->adopting)
+    if (w->finished || w->adopting || w->listed)
         return;
     plan_and_act(w);
     if (w->done && !w->leaving)

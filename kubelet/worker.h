@@ -96,7 +96,7 @@ struct worker {
     /* observed */
     enum sandbox_state sandbox;
     struct sandbox *box;
-    bool volumes_ready, volumes_busy, deleted_sent, admitted, restored;
+    bool volumes_ready, volumes_busy, deleted_sent, restored;
     int64_t volumes_retry_at, sandbox_retry_at;
     struct backoff volumes_backoff, sandbox_backoff;
     struct volumes *volumes;
@@ -121,6 +121,7 @@ struct worker {
     char *mirror_uid;                    /* the mirror Pod's at the master */
     struct http_call *mirror_call;
     bool unseen;           /* not named by the master's list yet */
+    bool listed;           /* new, and the list that named it goes on: who else is here is not known yet */
     bool attempted_before; /* it ran before we knew of it: it was admitted */
 };
 

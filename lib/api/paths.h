@@ -9,7 +9,7 @@
  * *.yaml, *.json pods/UID/                volumes/PLUGIN/NAME/  etc-hosts  containers/NAME/ (termination
  * logs) logs/pods/NS_NAME_UID/CONTAINER/N.log          CRI log format cni/                     results,
  * host-local's addresses RUN (/run/wherry): gone after a reboot, like what it describes pods/UID/ shim.sock
- * shim.json  sandbox.json  containers/CID/{config.json,rootfs/} runtime/CID/state.json   wherry-runtime
+ * shim.json  sandbox.json  ready  containers/CID/{config.json,rootfs/} runtime/CID/state.json wherry-runtime
  * --root kubelet.sock             for the command line (HTTP over a unix socket, 0600): works without a
  * master
  *     *.pid, *.log             of the daemons that `wherry up` started
