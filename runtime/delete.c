@@ -7,7 +7,6 @@
 #include "runtime/rdt.h"
 #include "runtime/record.h"
 #include "runtime/record_list.h"
-#include "runtime/report.h"
 #include "runtime/verbs.h"
 #include <errno.h>
 #include <poll.h>
@@ -57,17 +56,6 @@ static struct err *remove_cgroups(const struct record *r, bool force)
     return e;
 }
 
-/* A hook that fails is told, and everything is removed all the same. */
-static void poststop(const struct record *r)
-{
-    if (!r->hooks)
-        return;
-    struct oci_state s = record_state(r, RECORD_STOPPED);
-    auto_err *e = hooks_run("poststop", &r->hooks->poststop, &s);
-    if (e)
-        report_warning("%s", err_message(e));
-}
-
 struct err *delete_container(const struct globals *g, const char *id, bool force)
 {
     auto_arena *a = arena_new();
@@ -89,7 +77,8 @@ struct err *delete_container(const struct globals *g, const char *id, bool force
             ERR_CONFLICT, "cannot delete container %s that is not stopped: %s", id, record_status_name(s));
     TRY_WRAP(remove_cgroups(&r, force || s == RECORD_CREATED), "delete container %s", id);
     TRY_WRAP(rdt_release(a, r.intel_rdt, id), "delete container %s", id);
-    poststop(&r);
+    struct oci_state stopped = record_state(&r, RECORD_STOPPED);
+    hooks_poststop(r.hooks, &stopped);
     return record_remove(root, id);
 }
 

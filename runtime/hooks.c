@@ -6,6 +6,7 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/mem.h"
+#include "runtime/report.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -138,4 +139,13 @@ struct err *hooks_run(const char *name, const struct oci_hook_list *l, const str
     for (size_t i = 0; i < l->n; i++)
         TRY_WRAP(run_one(&l->v[i], state), "hooks.%s[%zu]", name, i);
     return NULL;
+}
+
+void hooks_poststop(const struct oci_hooks *h, const struct oci_state *state)
+{
+    for (size_t i = 0; h && i < h->poststop.n; i++) {
+        auto_err *e = run_one(&h->poststop.v[i], state);
+        if (e)
+            report_warning("hooks.poststop[%zu]: %s", i, err_message(e));
+    }
 }

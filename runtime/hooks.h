@@ -7,5 +7,8 @@
 /* One after the other; the first that fails or takes too long ends it. name: "createRuntime", for errors. */
 struct err *hooks_run(const char *name, const struct oci_hook_list *l, const struct oci_state *state)
     __attribute__((warn_unused_result));
+/* After the end of a container (h may be NULL). One that fails is a warning, and the others run all the same.
+ */
+void hooks_poststop(const struct oci_hooks *h, const struct oci_state *state);
 
 #endif

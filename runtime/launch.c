@@ -315,6 +315,17 @@ static struct err *raise_init(struct launch *l)
     return await_ready(l);
 }
 
+/* The first error is the one to tell. Whoever prepared something in a hook hears that it is over. */
+static struct err *fail(struct launch *l, struct err *e)
+{
+    struct oci_state s = record_state(&l->record, RECORD_STOPPED);
+    bool born = l->record.pid.set;
+    err_free(launch_destroy(l));
+    if (born)
+        hooks_poststop(l->c.config->hooks, &s);
+    return e;
+}
+
 static struct err *plan(const struct container_options *o, struct arena *a, struct launch *l)
 {
     *l = (struct launch){.pidfd = -1, .sync = -1, .console = -1, .notify.sock = -1, .resctrl = -1};
@@ -334,9 +345,7 @@ static struct err *make_record(const struct globals *g, struct launch *l)
         return e;
     }
     e = prepare(l);
-    if (e)
-        err_free(launch_destroy(l)); /* the first error is the one to tell */
-    return e;
+    return e ? fail(l, e) : NULL;
 }
 
 struct err *launch_prepare(
@@ -356,9 +365,7 @@ struct err *launch_create(
         TRY(netns_begin(&l->netns_maker));
     TRY(make_record(g, l));
     struct err *e = raise_init(l);
-    if (e)
-        err_free(launch_destroy(l));
-    return e;
+    return e ? fail(l, e) : NULL;
 }
 
 struct err *launch_start(struct launch *l)
@@ -371,9 +378,7 @@ struct err *launch_start(struct launch *l)
         struct oci_state s = record_state(&l->record, RECORD_RUNNING);
         e = hooks_run("poststart", &l->c.config->hooks->poststart, &s);
     }
-    if (e)
-        err_free(launch_destroy(l));
-    return e;
+    return e ? fail(l, e) : NULL;
 }
 
 struct err *launch_destroy(struct launch *l)
@@ -402,16 +407,11 @@ struct err *launch_destroy(struct launch *l)
 
 struct err *launch_finish(struct launch *l)
 {
-    const struct oci_hooks *h = l->c.config->hooks;
     if (l->c.opts->keep)
         return NULL;
     l->pid = 0;
     TRY(launch_destroy(l));
-    if (!h)
-        return NULL;
     struct oci_state s = record_state(&l->record, RECORD_STOPPED);
-    auto_err *e = hooks_run("poststop", &h->poststop, &s);
-    if (e)
-        report_warning("%s", err_message(e));
+    hooks_poststop(l->c.config->hooks, &s);
     return NULL;
 }

@@ -203,6 +203,9 @@ struct err *rootfs_detach_propagation(uint64_t propagation)
 {
     if (!propagation)
         propagation = MS_SLAVE | MS_REC;
+    if (propagation &
+        MS_UNBINDABLE) /* that would go for the rootfs and every source: at the end, once they are bound */
+        propagation = MS_PRIVATE | MS_REC;
     if (mount(NULL, "/", NULL, propagation, NULL) < 0)
         return err_sys(errno, "make the mounts of the namespace slaves");
     /* pivot_root refuses where what lies under the new root is shared */

@@ -9,8 +9,10 @@
 #include "runtime/sync.h"
 #include "runtime/verbs.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -38,12 +40,17 @@ static struct err *go(const struct record *r, int fd)
     return listener_await_exec(&p);
 }
 
+/* Where one fails, the container has no business running on (runtime.md, Lifecycle). */
 static struct err *poststart(const struct record *r)
 {
     if (!r->hooks)
         return NULL;
     struct oci_state s = record_state(r, RECORD_RUNNING);
-    return hooks_run("poststart", &r->hooks->poststart, &s);
+    struct err *e = hooks_run("poststart", &r->hooks->poststart, &s);
+    auto_close pidfd = e ? record_pidfd(r) : -1;
+    if (pidfd >= 0)
+        syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+    return e;
 }
 
 struct err *verb_start(const struct globals *g, int argc, char **argv, int *ret_status)
@@ -65,8 +72,8 @@ struct err *verb_start(const struct globals *g, int argc, char **argv, int *ret_
     TRY(go(&r, fd));
     if (unlinkat(dir, RECORD_SOCKET, 0) < 0 && errno != ENOENT)
         return err_sys(errno, "remove " RECORD_SOCKET);
-    *ret_status = 0;
     TRY(poststart(&r));
+    *ret_status = 0;
     record_unlock(dir); /* what follows takes as long as the container likes */
     auto_close pidfd = notify.sock < 0 ? -1 : record_pidfd(&r);
     return notify_wait(&notify, (pid_t)r.pid.v, pidfd);
