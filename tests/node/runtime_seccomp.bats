@@ -65,6 +65,9 @@ with_profile() {
         in_container "$(with_profile "$notify" ".process.noNewPrivileges=$nnp | .annotations={a:\"b\"}")" 'mkdir /dev/shm/x; ls /dev/shm'
         [[ "$output" == *"Structure needs cleaning"* ]] # 117
     done
+    in_container "$(with_profile "$notify" '.linux.namespaces += [{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] |
+        .linux.gidMappings=[{containerID:0,hostID:100000,size:65536}]')" 'mkdir /dev/shm/x'
+    [[ "$output" == *"Structure needs cleaning"* ]]
     sed -n 2p "$T/agent" | jq -e --arg b "$T/c" '.fds==["seccompFd"] and .metadata=="words" and .state.id=="c" and .pid==.state.pid and
         .pid>1 and .state.bundle==$b and .state.annotations=={a:"b"} and .ociVersion==.state.ociVersion and .state.status=="created"'
     grep -q '^call 83 of ' "$T/agent"
