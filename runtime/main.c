@@ -8,6 +8,7 @@
 #include "lib/version.h"
 #include "runtime/record.h"
 #include "runtime/report.h"
+#include "runtime/rootless.h"
 #include "runtime/seal.h"
 #include "runtime/verbs.h"
 #include <errno.h>
@@ -76,8 +77,11 @@ static struct err *check(const struct options *o)
 
 static const char *default_root(void)
 {
-    const char *run = getenv("XDG_RUNTIME_DIR");
-    if (geteuid() == 0 || !run || !*run)
+    const char *run = getenv("XDG_RUNTIME_DIR"), *user = getenv("USER");
+    /* the root of a user namespace is a user's engine, unless it logged in as root of a whole machine in
+     * there */
+    bool is_root = geteuid() == 0 && ((user && !strcmp(user, "root")) || !rootless());
+    if (is_root || !run || !*run)
         return RECORD_ROOT;
     return mem_printf("%s/wherry/runtime", run); /* lives as long as the program */
 }

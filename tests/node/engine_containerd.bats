@@ -77,7 +77,6 @@ same_calls() {
 state_of() { T ls | awk -v c="$1" '$1 == c {print $3}'; }
 is_state() { [ "$(state_of "$1")" = "$2" ]; }
 export -f state_of is_state
-export sized='until_size() { until stty size 2>/dev/null | grep "$*"; do sleep 0.05; done; }; until_size' # ctr resizes after the start
 
 life() {
     say ctrun -d --memory-limit 67108864 --cpus 0.5 $IMAGE c-$N sh -c 'trap "exit 3" TERM; trap "touch /hup" HUP; while :; do sleep 0.05; done'

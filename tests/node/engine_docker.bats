@@ -103,7 +103,6 @@ life() {
     say D rm c-$N
 }
 export files='cd /sys/fs/cgroup; cat memory/memory.limit_in_bytes cpu/cpu.shares cpu/cpu.cfs_quota_us pids/pids.max'
-export sized='until_size() { until stty size 2>/dev/null | grep "$*"; do sleep 0.05; done; }; until_size' # docker resizes after the start
 @test "a life: exec, a terminal, update, pause, stop, restart, rm" {
     [ -d /sys/fs/cgroup/memory ] || skip "the files looked at are those of cgroup v1"
     both life

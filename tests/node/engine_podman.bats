@@ -23,7 +23,10 @@ X
     world podman --root "$ENGINES/root" --runroot "$ENGINES/runroot" --tmpdir "$ENGINES/tmpdir" load -q -i "$ENGINES/image.tar"
 }
 teardown_file() { engines_teardown; }
-teardown() { nothing_left; }
+teardown() {
+    nothing_left
+    [ -z "${ROOTLESS:-}" ] || rm -rf "$ROOTLESS"
+}
 
 P() {
     timeout --foreground 60 podman --root "$ENGINES/root" --runroot "$ENGINES/runroot" --tmpdir "$ENGINES/tmpdir" --runtime "$RUNTIME" "$@"
@@ -49,32 +52,29 @@ commands() {
     say_status podrun --rm -w /etc/passwd $IMAGE true
     say podrun --rm -w /home -u 1234 $IMAGE sh -c 'pwd; echo $HOME'
     say podrun --rm -u nosuch $IMAGE true
-    say podrun --rm -u www-data:tty $IMAGE id
-    say podrun --rm -u 12:34 --group-add 99 $IMAGE id -G
-    say podrun --rm --hostname h1 -e A=b $IMAGE sh -c 'hostname; echo $A'
+    say podrun --rm -u www-data:tty --group-add 99 $IMAGE id
     echo hello | podrun -i --rm $IMAGE cat
-    say podrun --rm --init $IMAGE cat /proc/1/comm
-    say podrun --rm --ulimit nofile=100:200 --ulimit nproc=99 --ulimit core=0 $IMAGE sh -c 'ulimit -n; ulimit -Hn; ulimit -c'
+    say podrun --rm --init --hostname h1 -e A=b --ulimit nofile=100:200 --ulimit nproc=99 --ulimit core=0 $IMAGE \
+        sh -c 'cat /proc/1/comm; hostname; echo $A; ulimit -n; ulimit -Hn; ulimit -c'
 }
 @test "run: commands, users, what cannot be run" {
     both commands
-    said '-> 7' '-> 127' '-> 126' entry 'uid=33(www-data) gid=5(tty) groups=5(tty)' hello h1 200 \
+    said '-> 7' '-> 127' '-> 126' entry 'uid=33(www-data) gid=5(tty) groups=5(tty),99' hello h1 200 \
         'Error: RUNTIME: unable to start container process: exec: "nope": executable file not found in $PATH: OCI runtime attempted to invoke a command that was not found'
 }
 
 host() {
-    say podrun --rm --sysctl kernel.shm_rmid_forced=1 --sysctl net.ipv4.ip_forward=1 $IMAGE cat /proc/sys/kernel/shm_rmid_forced /proc/sys/net/ipv4/ip_forward
+    say podrun --rm --sysctl kernel.shm_rmid_forced=1 --sysctl net.ipv4.ip_forward=1 --device /dev/null:/dev/mynull:rwm --cgroupns private $IMAGE \
+        sh -c 'cd /proc/sys; cat kernel/shm_rmid_forced net/ipv4/ip_forward; stat -c "%F %t,%T %a" /dev/mynull; echo x >/dev/mynull; cut -d: -f2- /proc/self/cgroup'
     say_status podrun --rm --sysctl net.ipv4.nosuch=1 $IMAGE true
-    say podrun --rm --device /dev/null:/dev/mynull:rwm $IMAGE sh -c 'stat -c "%F %t,%T %a" /dev/mynull; echo x >/dev/mynull'
     mknod "$ENGINES/odd.$N" c 1 250 # opened by whom the rules allow it, there is no such device
     say podrun --rm --device "$ENGINES/odd.$N:/dev/odd:r" $IMAGE sh -c 'cat /dev/odd; echo >/dev/odd'
     say podrun --rm --device /dev/nosuch $IMAGE true
-    say podrun --rm --pid host $IMAGE sh -c '[ $$ != 1 ] && cat /proc/1/comm'
-    say podrun --rm --cgroupns host $IMAGE sh -c 'cut -d: -f2- /proc/self/cgroup'
-    say podrun --rm --cgroupns private $IMAGE sh -c 'cut -d: -f2- /proc/self/cgroup'
-    say P run --rm --cgroup-parent "$ENGINES_CG" --network host $IMAGE sh -c 'ls /sys/class/net; ip -o addr | grep -c 127.0.0.1'
-    say podrun --rm --uidmap 0:100000:65536 $IMAGE sh -c 'id -u; cat /proc/self/uid_map /proc/self/gid_map; touch /x; stat -c "%n %u %g" /x /etc/passwd'
-    say podrun --rm --uidmap 0:100000:65536 --gidmap 0:200000:65536 -u 150:160 --init $IMAGE sh -c 'id -u; id -g; cat /proc/self/gid_map; stat -c %u /proc/1'
+    say P run --rm --cgroup-parent "$ENGINES_CG" --network host --pid host --cgroupns host $IMAGE \
+        sh -c 'cat /proc/1/comm; cut -d: -f2- /proc/self/cgroup; ls /sys/class/net; ip -o addr | grep -c 127.0.0.1'
+    say podrun --rm --uidmap 0:100000:65536 --gidmap 0:200000:65536 --init $IMAGE \
+        sh -c 'id -u; cat /proc/self/uid_map /proc/self/gid_map; touch /x; stat -c "%n %u %g" /x /etc/passwd /proc/1'
+    say podrun --rm --uidmap 0:100000:65536 -u 150:160 $IMAGE sh -c 'id -u; id -g'
 }
 @test "run: namespaces, id maps, devices, sysctls" {
     both host
@@ -84,9 +84,8 @@ host() {
 security() {
     local profile=$ENGINES/seccomp.$N
     say podrun --rm $IMAGE grep -E 'Cap|NoNew|Seccomp:|Groups' /proc/self/status
-    say podrun --rm --cap-drop chown --cap-add sys_admin,net_admin $IMAGE grep Cap /proc/self/status
+    say podrun --rm --cap-drop chown --cap-add sys_admin,net_admin --security-opt seccomp=unconfined $IMAGE grep -E 'Cap|Seccomp:' /proc/self/status
     say podrun --rm --cap-drop all --cap-add net_bind_service -u 33 --security-opt no-new-privileges $IMAGE grep -E 'Cap|NoNew' /proc/self/status
-    say podrun --rm --security-opt seccomp=unconfined $IMAGE grep Seccomp: /proc/self/status
     echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":38},
         {"names":["chmod","fchmodat"],"action":"SCMP_ACT_ERRNO"}]}' >"$profile"
     say podrun --rm --security-opt seccomp="$profile" $IMAGE sh -c 'mkdir /tmp/x; chmod 1 /tmp'
@@ -96,8 +95,8 @@ security() {
     say_status podrun --rm --security-opt seccomp="$profile" $IMAGE true
     say podrun --rm --read-only --read-only-tmpfs=false $IMAGE sh -c 'touch /x; touch /tmp/x; touch /dev/shm/x'
     say podrun --rm --privileged $IMAGE grep -E 'CapEff|Seccomp:' /proc/self/status
-    say podrun --rm $IMAGE sh -c 'exec 2>&1; cat /proc/kcore; ls /sys/firmware | wc -l; echo 1 >/proc/sys/kernel/panic; echo x >/proc/sysrq-trigger'
-    say podrun --rm --security-opt mask=/proc/uptime --security-opt unmask=/proc/kcore $IMAGE sh -c 'cat /proc/uptime; stat -c %F /proc/kcore'
+    say podrun --rm --security-opt mask=/proc/uptime --security-opt unmask=/proc/timer_list $IMAGE sh -c 'exec 2>&1; cat /proc/uptime
+        stat -c %F /proc/timer_list; cat /proc/kcore; ls /sys/firmware | wc -l; echo 1 >/proc/sys/kernel/panic; echo x >/proc/sysrq-trigger'
     # paths and whether they are read-only; a mask's own options and a cgroup2 beside v1 are better than runc's
     say podrun --rm $IMAGE sh -c 'sed -E "s/^[^ ]+ ([^ ]+) [^ ]+ (r[ow]).*/\1 \2/; /fs.cgroup/d" /proc/mounts | sort'
     say podrun --rm $IMAGE sh -c 'stat -c "%n %F %t,%T %u %g %a" /dev/* | sort; ls -l /dev/ptmx /dev/fd | sed "s/.* //"'
@@ -172,7 +171,7 @@ more() {
     say P exec -d c-$N sh -c 'echo detached >/tmp/d'
     until_true P exec c-$N grep detached /tmp/d
     say P exec --preserve-fds 1 c-$N sh -c 'cat <&3' 3<<<"from three"
-    say_tty 33 99 "P exec -it c-$N sh -c 'tty; stty size; exit 4'"
+    say_tty 33 99 "P exec -it c-$N sh -c 'tty; $sized 33 99; exit 4'"
     say_tty 33 99 "P exec -it c-$N nope"
     say P rm -f -t 0 c-$N
 }
@@ -182,7 +181,7 @@ more() {
 }
 
 attached() {
-    say_tty 30 90 "podrun --rm -it $IMAGE sh -c 'tty; stty size; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo all; stat -c %F /dev/console; exit 9'"
+    say_tty 30 90 "podrun --rm -it $IMAGE sh -c 'tty; $sized 30 90; [ -t 0 ] && [ -t 1 ] && [ -t 2 ] && echo all; stat -c %F /dev/console; exit 9'"
     say podrun -dt --name t-$N $IMAGE sh -c 'read x; echo got $x; exit 5'
     say bash -c "(echo hello; P wait t-$N) | script -qec 'P attach t-$N' /dev/null | grep -o 'got hello'"
     say P logs t-$N
@@ -223,16 +222,13 @@ limits() {
 volumes() {
     local v=$ENGINES/v-$N
     mkdir -p "$v/sub" && echo data >"$v/f" && chown 33:33 "$v/f"
-    say podrun --rm -v "$v:/v:ro" $IMAGE sh -c 'exec 2>&1; cat /v/f; touch /v/x'
-    say podrun --rm -v "$v:/v" $IMAGE sh -c 'touch /v/x && ls /v'
-    say podrun --rm -v "$v/f:/etc/f:ro" $IMAGE sh -c 'exec 2>&1; cat /etc/f; echo >/etc/f'
-    say podrun --rm -v "$v/f:/data/deep/er/f" $IMAGE cat /data/deep/er/f
+    say podrun --rm -v "$v:/v:ro" -v "$v:/w" -v "$v/f:/etc/f:ro" -v "$v/f:/data/deep/er/f" $IMAGE \
+        sh -c 'exec 2>&1; cat /v/f; touch /v/x; touch /w/x && ls /v; cat /etc/f; echo >/etc/f; cat /data/deep/er/f'
     say podrun --rm -v "$v/nosuch:/x" $IMAGE true
     say_status podrun --rm -v "$v:/etc/passwd" $IMAGE true
     say_status podrun --rm -v "$v/f:/etc" $IMAGE true
-    say podrun --rm -v vol-$N:/vol $IMAGE sh -c 'echo 1 >/vol/x; ls /vol'
+    say podrun --rm -v vol-$N:/vol -v vol2-$N:/etc $IMAGE sh -c 'echo 1 >/vol/x; ls /vol; cat /etc/group'
     say podrun --rm -v vol-$N:/vol:ro,noexec $IMAGE sh -c 'exec 2>&1; cat /vol/x; cp /bin/busybox /vol/x; grep -o " /vol [^ ]* ro,[a-z,]*noexec" /proc/mounts'
-    say podrun --rm -v vol2-$N:/etc $IMAGE cat /etc/group
     say podrun --rm -v "$v:/v:O" $IMAGE sh -c 'echo x >/v/over; ls /v'
     say ls "$v"
     say podrun --rm -v "$v:/v:U" -u 33 $IMAGE stat -c '%u %g' /v/f
@@ -272,4 +268,49 @@ pods() {
 @test "pods: shared namespaces, a user namespace of the Pod's" {
     both pods
     said podhost x 1 'p Paused' 'p Running' u
+}
+
+U() { # podman of a user, who has a range of ids and no cgroup
+    setpriv --reuid 12345 --regid 12345 --clear-groups env HOME="$ROOTLESS" XDG_RUNTIME_DIR="$ROOTLESS/run" TMPDIR="$ROOTLESS/tmp" \
+        CONTAINERS_CONF="$ROOTLESS/containers.conf" CONTAINERS_STORAGE_CONF="$ROOTLESS/storage.conf" \
+        timeout --foreground 60 podman --runtime "$RUNTIME" "$@"
+}
+rootless() {
+    say U run --rm --network none $IMAGE sh -c 'id -u; cat /proc/self/uid_map; exit 7'
+    say U run --rm --network none $IMAGE nope
+    say U run --rm --network none --userns keep-id -v "$ROOTLESS/v-$N:/v" $IMAGE sh -c 'id -u; touch /v/x; stat -c %u /v/x'
+    say stat -c %u "$ROOTLESS/v-$N/x"
+    say U run --rm --network none --read-only --tmpfs /t -v "$ROOTLESS/v-$N:/v:ro" $IMAGE sh -c 'exec 2>&1; touch /v/y; touch /x; touch /t/x && stat -c %u /t/x'
+    say U run --rm --network none --privileged -u 33 $IMAGE grep -E 'Uid|Cap|NoNew|Seccomp:' /proc/self/status
+    say U run --rm --network host --device /dev/null:/dev/mynull --sysctl kernel.shm_rmid_forced=1 $IMAGE \
+        sh -c 'stat -c "%F %t,%T" /dev/mynull; cat /proc/sys/kernel/shm_rmid_forced; ls /sys/class/net; sed -E "s/^[^ ]+ ([^ ]+) [^ ]+ (r[ow]).*/\1 \2/; /fs.cgroup/d" /proc/mounts | sort'
+    say U run -d --name c-$N --network none --init $IMAGE sh -c 'trap "exit 3" TERM; touch /ready; while :; do sleep 0.05; done'
+    until_true U exec c-$N test -e /ready
+    say U exec -u 33 -w /tmp c-$N sh -c 'id -u; pwd; exit 4'
+    say U exec c-$N nope
+    say_tty 33 99 "U exec -it c-$N sh -c 'tty; $sized 33 99; id -u'"
+    say_status U pause c-$N
+    say_status U update --memory 64m c-$N
+    say U stop -t 20 c-$N
+    say U inspect c-$N --format '{{.State.Status}} {{.State.ExitCode}}'
+    say U rm c-$N
+    say U pod create --name p-$N --infra-image $IMAGE --infra-command 'sleep 1000' --network none
+    say U run --rm --pod p-$N $IMAGE hostname
+    until_true U pod rm -f -t 0 p-$N
+}
+export -f U
+@test "rootless: a user's containers" {
+    setpriv --reuid 12345 --regid 12345 --clear-groups unshare -U true || skip "users may not make user namespaces here"
+    export ROOTLESS=$BATS_RUN_TMPDIR.rootless # below no folder of root's
+    mkdir "$ROOTLESS" "$ROOTLESS"/{run,root,tmp,v-runc,v-ours,etc}
+    cp "$OURS" "$ENGINES/image.tar" "$ENGINES/containers.conf" "$ROOTLESS"
+    printf '[storage]\ndriver = "overlay"\nrootless_storage_path = "%s"\n' "$ROOTLESS/root" >"$ROOTLESS/storage.conf"
+    chown -R 12345:12345 "$ROOTLESS"
+    { cat /etc/passwd; echo "rootless:x:12345:12345::$ROOTLESS:/bin/sh"; } >"$ROOTLESS/etc/passwd"
+    { cat /etc/group; echo "rootless:x:12345:"; } >"$ROOTLESS/etc/group"
+    echo rootless:100000:65536 | tee "$ROOTLESS/etc/subuid" >"$ROOTLESS/etc/subgid"
+    world sh -c 'for f in passwd group subuid subgid; do mount --bind "$ROOTLESS/etc/$f" "/etc/$f" || exit; done; mount --make-rshared /'
+    RUNTIME=$RUNC world bash -c 'U load -q -i "$ROOTLESS/image.tar"'
+    OURS=$ROOTLESS/wherry-runtime both rootless
+    said '-> 7' '         0      12345          1' 12345 '-> 127' '-> 4' '33 99' 'exited 3' p
 }

@@ -60,7 +60,7 @@ until_true() { # COMMAND...: within ten seconds
 
 # What differs between any two runs, and what names the runtime or its words for what it is doing.
 normalised() {
-    tr -d '\r\0' | sed -E "s|$RUNC\|$OURS|RUNTIME|g; s|$ENGINES|DIR|g; s|$ENGINES_CG|/CG|g; s/([a-z][0-9]?)[-.](runc|ours)\b/\1/g; s/\^@//g; s/time=\"[^\"]*\" //
+    tr -d '\r\0' | sed -E "s|$RUNC\|$OURS|RUNTIME|g; s|$ENGINES|DIR|g; s|${ROOTLESS:-$ENGINES}|DIR|g; s|$ENGINES_CG|/CG|g; s/([a-z][0-9]?)[-.](runc|ours)\b/\1/g; s/\^@//g; s/time=\"[^\"]*\" //
         s/runc (create|run) failed: //; s/\b[0-9a-f]{64}\b/ID/g; s/\b[0-9a-f]{12}\b/ID/g; s/(exec: \"[^\"]*\": )is a directory: /\1/"
 }
 
@@ -82,8 +82,11 @@ say_status() {
 say_tty() {
     local out rc=0
     out=$(script -qec "stty rows $1 cols $2; $3" /dev/null </dev/null 2>&1) || rc=$?
-    printf '$ %s\n%s\n-> %d\n' "$3" "$out" "$rc" | normalised
+    printf '$ %s\n%s\n-> %d\n' "$3" "$out" "$rc" | normalised | sed '/^$/d' # script shows the end of its input
 }
+
+# In a container: says the terminal's size once it is ROWS COLUMNS; engines set it after the start.
+export sized='until_size() { until stty size 2>/dev/null | grep "$*"; do sleep 0.05; done; }; until_size'
 
 both() { # FUNCTION
     local N pid pids=() rc=0
