@@ -171,6 +171,9 @@ check: ## include law, lengths, format, cppcheck, unit tests under ASan and UBSa
 	@tests/check-tree
 	@$(MAKE) --no-print-directory -j2 VARIANT=asan unit
 
+mutations: ## the runtime with a check removed, one at a time: each test of safety must notice (root, minutes)
+	@tests/mutations
+
 deps: ## install what building and testing need (apt, as root)
 	@tests/deps
 
@@ -209,6 +212,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z_.-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
-.PHONY: all unit check fuzz fuzz-list deps test demo demo-stop bench install fmt clean help
+.PHONY: all unit check mutations fuzz fuzz-list deps test demo demo-stop bench install fmt clean help
 .DELETE_ON_ERROR:
 -include $(shell find $(B) -name '*.d' 2>/dev/null)

@@ -46,24 +46,32 @@ struct err *rootfs_plain_target(int root, const char *path, int *ret_fd)
     return NULL;
 }
 
-static bool is_same(int a, int b)
+static struct err *is_same(int a, int b, bool *ret)
 {
     struct stat x, y;
-    return !fstat(a, &x) && !fstat(b, &y) && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    if (fstat(a, &x) < 0 || fstat(b, &y) < 0)
+        return err_sys(errno, "stat");
+    *ret = x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+    return NULL;
 }
 
 struct err *rootfs_is_in_place(int root, const char *path, int tree)
 {
     auto_close fd = open_plain(root, path, RESOLVE_IN_ROOT);
+    bool same;
     if (fd < 0)
         return refused();
-    return is_same(fd, tree) ? NULL : err_new(ERR_DENIED, "the destination was changed meanwhile");
+    TRY(is_same(fd, tree, &same));
+    return same ? NULL : err_new(ERR_DENIED, "the destination was changed meanwhile");
 }
 
-static bool is_procfs(int fd)
+static struct err *is_procfs(int fd, bool *ret)
 {
     struct statfs fs;
-    return !fstatfs(fd, &fs) && fs.f_type == PROC_SUPER_MAGIC;
+    if (fd >= 0 && fstatfs(fd, &fs) < 0)
+        return err_sys(errno, "statfs");
+    *ret = fd >= 0 && fs.f_type == PROC_SUPER_MAGIC;
+    return NULL;
 }
 
 static bool names_proc(const char *path)
@@ -74,14 +82,20 @@ static bool names_proc(const char *path)
 
 struct err *rootfs_check_proc(int root, const char *destination, int tree, int to)
 {
+    bool from_proc, in_proc;
+    TRY(is_procfs(tree, &from_proc));
+    TRY(is_procfs(to, &in_proc));
     if (names_proc(destination))
-        return is_procfs(tree) ? NULL : err_new(ERR_DENIED, "/proc must be a procfs");
-    if (!is_procfs(to))
+        return from_proc ? NULL : err_new(ERR_DENIED, "/proc must be a procfs");
+    if (!in_proc)
         return NULL;
     auto_close proc = open_plain(root, "proc", RESOLVE_IN_ROOT);
     for (size_t i = 0; proc >= 0 && i < ARRAY_SIZE(machine); i++) {
         auto_close file = open_plain(proc, machine[i], RESOLVE_BENEATH | RESOLVE_NO_XDEV);
-        if (file >= 0 && is_same(file, to))
+        bool same = false;
+        if (file >= 0)
+            TRY(is_same(file, to, &same));
+        if (same)
             return NULL;
     }
     return err_new(ERR_DENIED, "inside /proc nothing is mounted but files like cpuinfo and meminfo");
