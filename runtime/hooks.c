@@ -137,7 +137,7 @@ static struct err *run_one(const struct oci_hook *h, const struct oci_state *sta
 struct err *hooks_run(const char *name, const struct oci_hook_list *l, const struct oci_state *state)
 {
     for (size_t i = 0; i < l->n; i++)
-        TRY_WRAP(run_one(&l->v[i], state), "hooks.%s[%zu]", name, i);
+        TRY_WRAP(run_one(&l->v[i], state), "error running %s hook #%zu", name, i);
     return NULL;
 }
 
@@ -146,6 +146,6 @@ void hooks_poststop(const struct oci_hooks *h, const struct oci_state *state)
     for (size_t i = 0; h && i < h->poststop.n; i++) {
         auto_err *e = run_one(&h->poststop.v[i], state);
         if (e)
-            report_warning("hooks.poststop[%zu]: %s", i, err_message(e));
+            report_warning("error running poststop hook #%zu: %s", i, err_message(e));
     }
 }

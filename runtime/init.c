@@ -245,7 +245,9 @@ static struct err *make_tree(struct init *in)
     if (c->rootfs_tree < 0)
         TRY_WRAP(rootfs_tree(c->rootfs, true, &c->rootfs_tree), "root.path");
     in->root = c->rootfs_tree;
-    TRY(rootfs_attach(in->root));
+    /* chroot wants it on top of everything, and at its path a mount that is shared would reach the host */
+    bool on_top = c->opts->no_pivot || c->rootfs_propagation & MS_SHARED;
+    TRY(rootfs_attach(in->root, on_top ? NULL : c->rootfs));
     for (size_t i = 0; i < c->mounts.n; i++) {
         if (waits_for_runtime(&c->mounts.v[i]))
             TRY(enter_cgroups(in));

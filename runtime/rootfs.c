@@ -214,8 +214,10 @@ struct err *rootfs_detach_propagation(uint64_t propagation)
     return NULL;
 }
 
-struct err *rootfs_attach(int tree)
+struct err *rootfs_attach(int tree, const char *path)
 {
+    if (path && !move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH))
+        return NULL;
     if (move_mount(tree, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
         return err_sys(errno, "attach the rootfs");
     return NULL;

@@ -20,8 +20,10 @@ struct err *rootfs_open_sources(struct mount_list *l, bool all, int userns)
 
 /* The namespace's mounts stop telling the host's of theirs (propagation: of the rootfs, 0: rslave). */
 struct err *rootfs_detach_propagation(uint64_t propagation) __attribute__((warn_unused_result));
-/* Attaches the tree where pivot_root can find it: on "/", which needs no path at all. */
-struct err *rootfs_attach(int tree) __attribute__((warn_unused_result));
+/* Attaches the tree where pivot_root can find it: at its own path, where hooks look for what has been mounted
+ * in it, and mounts for sources that earlier mounts made. Where that is out of reach (a user namespace whose
+ * root may not go there), or NULL: on "/", which needs no path at all. */
+struct err *rootfs_attach(int tree, const char *path) __attribute__((warn_unused_result));
 /* One of mounts[]; host and cgroup: the hierarchies and the container's place in them, for a mount of type
  * cgroup. */
 struct cgroups;

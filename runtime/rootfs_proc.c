@@ -30,7 +30,7 @@ static struct err *refused(void)
 {
     if (errno != ELOOP && errno != ENOTDIR)
         return err_sys(errno, "open");
-    return err_new(ERR_DENIED, "the destination must be an ordinary directory, not a link");
+    return err_new(ERR_DENIED, "must be mounted on ordinary directory, not on a link");
 }
 
 struct err *rootfs_plain_target(int root, const char *path, int *ret_fd)

@@ -212,7 +212,7 @@ END
     bundle c "$sleeper | .hooks={createRuntime:[{path:\"/bin/sh\",args:[\"sh\",\"-c\",\"echo because >&2; exit 3\"]}]}"
     run R create --bundle "$T/c" c
     [ "$status" = 1 ]
-    [[ $output == *"hooks.createRuntime[0]: /bin/sh: exit status 3: because"* ]]
+    [[ $output == *"error running createRuntime hook #0: /bin/sh: exit status 3: because"* ]]
     [ -z "$(R list -q)" ]
     bundle c "$sleeper | .hooks={poststart:[{path:\"/bin/sleep\",args:[\"sleep\",\"1000\"],timeout:1}]}"
     run R run --detach --bundle "$T/c" c

@@ -102,7 +102,7 @@ no_dev='.mounts|=map(select(.destination|startswith("/dev")|not))'
         ln -s "$2" "$ROOTFS/$1"
         hostile . 'echo ran'
         [ "$status" = 1 ]
-        [[ $output == *"the destination must be an ordinary directory, not a link"* ]]
+        [[ $output == *"must be mounted on ordinary directory"* ]]
         unharmed
     done
 }

@@ -97,9 +97,23 @@ hook() { # NAME [SCRIPT]
     until_true eval '[ "$(status_of c)" = stopped ]'
     run R delete c # one that fails is a warning, and the next runs
     [ "$status" = 0 ]
-    [[ $output == *"hooks.poststop[0]: /bin/sh: exit status 7"* ]]
+    [[ $output == *"error running poststop hook #0: /bin/sh: exit status 7"* ]]
     [ "$(tail -2 "$T/log" | tr '\n' ' ')" = "poststop1 poststop2 " ]
     [ "$(jq -r '.status' "$T/state.poststop2")" = stopped ]
+}
+
+@test "hooks inside find the rootfs at its path, with what is mounted there; so do later mounts" {
+    ROOTFS=$T/fs
+    make_rootfs "$ROOTFS"
+    mkdir "$T/src" "$ROOTFS/mnt" "$ROOTFS/final"
+    echo mounted >"$T/src/f"
+    bundle c ".process.args=[\"cat\",\"/mnt/f\",\"/final/f\"] | .mounts+=[{destination:\"/mnt\",type:\"bind\",source:\"$T/src\",options:[\"bind\"]},
+        {destination:\"/final\",type:\"bind\",source:\"$ROOTFS/mnt\",options:[\"bind\"]}] | .hooks={createContainer:[{path:\"/bin/sh\",args:[\"sh\",\"-c\",\"cat $ROOTFS/mnt/f >$T/seen; grep -c ' $ROOTFS' /proc/self/mountinfo >>$T/seen\"]}]}"
+    run R run --bundle "$T/c" c
+    [ "$output" = "mounted
+mounted" ]
+    [ "$(head -1 "$T/seen")" = mounted ] && [ "$(tail -1 "$T/seen")" -gt 5 ]
+    [ -z "$(ls -A "$ROOTFS/mnt")" ]
 }
 
 @test "hooks that fail: of create and run nothing is left, and poststop hears of it" {
@@ -107,7 +121,7 @@ hook() { # NAME [SCRIPT]
     for h in prestart createRuntime createContainer; do
         : >"$T/log"
         bundle c "$sleeper | .mounts+=[{destination:\"$T\",type:\"bind\",source:\"$T\",options:[\"bind\"]}] | .root.readonly=false | .hooks={$h:($(hook first 'echo because >&2; exit 3')+$(hook second)),poststop:$(hook poststop)}"
-        fails "hooks.$h[0]: /bin/sh: exit status 3: because" R create --bundle "$T/c" c
+        fails "error running $h hook #0: /bin/sh: exit status 3: because" R create --bundle "$T/c" c
         [ "$(tr '\n' ' ' <"$T/log")" = "first poststop " ]
         fails "does not exist" R state c
         [ -z "$(cgroups_left)" ]
@@ -115,27 +129,27 @@ hook() { # NAME [SCRIPT]
     # startContainer: the program never runs, and the container is stopped
     bundle c ".process.args=[\"sh\",\"-c\",\"echo ran >$T/ran\"] | .mounts+=[{destination:\"$T\",type:\"bind\",source:\"$T\",options:[\"bind\"]}] | .root.readonly=false | .hooks={startContainer:$(hook x 'exit 3')}"
     R create --bundle "$T/c" c
-    fails "hooks.startContainer[0]: /bin/sh: exit status 3" R start c
+    fails "error running startContainer hook #0: /bin/sh: exit status 3" R start c
     until_true eval '[ "$(status_of c)" = stopped ]'
     R delete c
     [ ! -e "$T/ran" ]
     # poststart: the container is stopped, by start, or gone, by run
     bundle c "$sleeper | .hooks={poststart:$(hook x 'exit 3')}"
     R create --bundle "$T/c" c
-    fails "hooks.poststart[0]: /bin/sh: exit status 3" R start c
+    fails "error running poststart hook #0: /bin/sh: exit status 3" R start c
     until_true eval '[ "$(status_of c)" = stopped ]'
     R delete c
-    fails "hooks.poststart[0]" R run --detach --bundle "$T/c" c
+    fails "error running poststart hook #0" R run --detach --bundle "$T/c" c
     fails "does not exist" R state c
 }
 
 @test "hooks that are no programs, relative, or too slow" {
     bundle c "$sleeper | .hooks={createRuntime:[{path:\"/no/such\"}]}"
-    fails "hooks.createRuntime[0]: start /no/such: no such file" R create --bundle "$T/c" c
+    fails "error running createRuntime hook #0: start /no/such: no such file" R create --bundle "$T/c" c
     bundle c "$sleeper | .hooks={createRuntime:[{path:\"bin/true\"}]}"
-    fails 'hooks.createRuntime[0]: path: "bin/true": must be absolute' R create --bundle "$T/c" c
+    fails 'error running createRuntime hook #0: path: "bin/true": must be absolute' R create --bundle "$T/c" c
     bundle c "$sleeper | .hooks={createRuntime:[{path:\"/bin/sleep\",args:[\"sleep\",\"1000\"],timeout:1}]}"
-    fails "hooks.createRuntime[0]: /bin/sleep: still running after 1 s" R create --bundle "$T/c" c
+    fails "error running createRuntime hook #0: /bin/sleep: still running after 1 s" R create --bundle "$T/c" c
     bundle c "$sleeper | .hooks={createRuntime:[{path:\"/bin/true\",timeout:0}]}"
     fails "timeout: 0" R create --bundle "$T/c" c
     bundle c "$sleeper | .hooks={createRuntime:[{args:[\"x\"]}]}"
