@@ -109,7 +109,7 @@ static struct err *plan_preserve(struct container *c)
     }
     for (int fd = 3; fd < 3 + c->preserve; fd++)
         if (fcntl(fd, F_GETFD) < 0)
-            return err_sys(errno, "--preserve-fds: descriptor %d", fd);
+            return err_sys(errno, "--preserve-fds: preserved-fd %d (descriptor %d)", fd - 3, fd);
     return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include "runtime/cgroups.h"
 #include "runtime/clone.h"
 #include "runtime/program.h"
+#include "runtime/report.h"
 #include "runtime/sync.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -162,6 +163,7 @@ static struct err *answer_notification(
     struct criu *c, const struct criu_response *r, int fd, criu_notify_fn *notify, void *arg)
 {
     auto_buf reply = BUF_INIT(64);
+    report_debug("criu: %s", r->script ? r->script : "a notification without a name");
     struct err *e = notify ? notify(arg, r, fd) : NULL;
     criu_put_int(&reply, CRIU_REQ_TYPE, CRIU_NOTIFY);
     criu_put_int(&reply, CRIU_REQ_NOTIFY_SUCCESS, !e);

@@ -59,7 +59,7 @@ static struct err *preserve(const struct exec_options *o, struct join *j)
     j->preserve = (int)(n + o->preserve_fds);
     for (int fd = 3; fd < 3 + j->preserve; fd++)
         if (fcntl(fd, F_GETFD) < 0)
-            return err_sys(errno, "--preserve-fds: descriptor %d", fd);
+            return err_sys(errno, "--preserve-fds: preserved-fd %d (descriptor %d)", fd - 3, fd);
     return NULL;
 }
 

@@ -19,6 +19,7 @@
 #include "runtime/oom_score.h"
 #include "runtime/procfs.h"
 #include "runtime/rdt.h"
+#include "runtime/report.h"
 #include "runtime/seal.h"
 #include "runtime/sync.h"
 #include <errno.h>
@@ -230,6 +231,7 @@ static struct err *start(struct way *w)
                                  : oom_score_set(j->pid, j->process.oci->oom_score_adj);
     if (!e)
         e = rdt_join(j->arena, j->record->intel_rdt, j->record->id, j->pid);
+    report_debug("container %s: a further process is %d", j->record->id, (int)j->pid);
     if (!e)
         e = handover_pidfd(j->pidfd_socket, "setns", j->pidfd);
     if (!e)

@@ -311,8 +311,12 @@ static struct err *raise_init(struct launch *l)
         TRY(rdt_enter(l->resctrl, &l->c.rdt, l->pid));
     TRY(oom_score_set(l->pid, l->c.config->process->oom_score_adj));
     TRY(handover_pidfd(l->c.opts->pidfd_socket, "standard", l->pidfd));
+    report_debug("container %s: init is process %d, in cgroup %s", l->record.id, (int)l->pid,
+        l->c.cgroup ? l->c.cgroup : "of the caller");
     seal_release(); /* init has work for a while */
-    return await_ready(l);
+    TRY(await_ready(l));
+    report_debug("container %s: init is ready to start", l->record.id);
+    return NULL;
 }
 
 /* The first error is the one to tell. Whoever prepared something in a hook hears that it is over. */

@@ -146,6 +146,7 @@ static struct err *run(int argc, char **argv, char **original, int *ret_status)
         o.g.root = default_root();
     if (v->enters)
         TRY(seal_self(original));
+    report_debug("wherry-runtime %s: %s, state in %s", wherry_version(), v->name, o.g.root);
     struct err *e = v->fn(&o.g, n, operands, ret_status);
     if (e)
         *ret_status = v->failed;

@@ -26,9 +26,9 @@ struct err *report_open(const char *log, bool json, bool debug)
     return log_fd < 0 ? err_sys(errno, "--log: open %s", log) : NULL;
 }
 
-static void to_log(const char *level, const char *text)
+static void to_log(int fd, const char *level, const char *text)
 {
-    if (log_fd < 0)
+    if (fd < 0)
         return;
     auto_buf line = BUF_INIT(64 << 10), quoted = BUF_INIT(32 << 10);
     char now[CLOCK_TEXT];
@@ -45,14 +45,14 @@ static void to_log(const char *level, const char *text)
         buf_addf(&line, "time=\"%s\" level=%s msg=%s", now, level, buf_str(&quoted));
     }
     buf_addc(&line, '\n');
-    err_free(file_write_all(log_fd, buf_str(&line), line.len)); /* there is nobody left to tell */
+    err_free(file_write_all(fd, buf_str(&line), line.len)); /* there is nobody left to tell */
 }
 
 /* Whoever reads a log has the level there: what it shows of stderr is the bare text. */
 void report_error(const char *text)
 {
     fprintf(stderr, "%s%s\n", log_fd < 0 ? "error: " : "", text);
-    to_log("error", text);
+    to_log(log_fd, "error", text);
 }
 
 void report_warning(const char *fmt, ...)
@@ -64,7 +64,7 @@ void report_warning(const char *fmt, ...)
     va_end(ap);
     if (log_fd < 0)
         fprintf(stderr, "warning: %s\n", text);
-    to_log("warning", text);
+    to_log(log_fd, "warning", text);
 }
 
 void report_debug(const char *fmt, ...)
@@ -76,7 +76,5 @@ void report_debug(const char *fmt, ...)
     va_start(ap, fmt);
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
-    if (log_fd < 0)
-        fprintf(stderr, "debug: %s\n", text);
-    to_log("debug", text);
+    to_log(log_fd < 0 ? STDERR_FILENO : log_fd, "debug", text);
 }

@@ -68,7 +68,7 @@ static bool host_is_v2(void)
     return !statfs("/sys/fs/cgroup", &fs) && fs.f_type == CGROUP2_SUPER_MAGIC;
 }
 
-static struct err *write_spec(const char *bundle, bool rootless)
+static struct err *write_spec(const char *bundle, const char *file, bool rootless)
 {
     auto_arena *a = arena_new();
     auto_buf compact = BUF_INIT(64 << 10), pretty = BUF_INIT(64 << 10);
@@ -81,7 +81,7 @@ static struct err *write_spec(const char *bundle, bool rootless)
     TRY(json_parse(a, compact.data, compact.len, NULL, &j));
     json_write(&pretty, j, 4);
     buf_addc(&pretty, '\n');
-    auto_free char *path = mem_printf("%s/config.json", bundle);
+    auto_free char *path = mem_printf("%s/%s", bundle, file);
     auto_close fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
         return errno == EEXIST ? err_new(ERR_EXISTS, "file %s exists; remove it first", path)
@@ -91,10 +91,11 @@ static struct err *write_spec(const char *bundle, bool rootless)
 
 struct err *verb_spec(const struct globals *g, int argc, char **argv, int *ret_status)
 {
-    const char *bundle = ".";
+    const char *bundle = ".", *file = "config.json";
     bool rootless = false;
     const struct arg_option options[] = {
         {"bundle", 'b', ARG_STR, &bundle, "DIR", "where to write config.json"},
+        {"file", 'f', ARG_STR, &file, "NAME", "instead of config.json"},
         {"rootless", 0, ARG_FLAG, &rootless, NULL, "for a user without privileges"}, {NULL}};
     struct arg_spec spec = {.usage = "wherry-runtime spec [options]",
         .about = "Writes a config.json to start from.",
@@ -104,5 +105,5 @@ struct err *verb_spec(const struct globals *g, int argc, char **argv, int *ret_s
     (void)g;
     TRY(args_parse(&spec, argc, argv, &operands, &n));
     *ret_status = 0;
-    return write_spec(bundle, rootless);
+    return write_spec(bundle, file, rootless);
 }

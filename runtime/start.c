@@ -16,6 +16,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+static struct err *wrong_state(enum record_status s)
+{
+    switch (s) {
+    case RECORD_STOPPED:
+        return err_new(ERR_CONFLICT, "cannot start a container that has stopped");
+    case RECORD_RUNNING:
+        return err_new(ERR_CONFLICT, "cannot start an already running container");
+    default:
+        return err_new(ERR_CONFLICT, "cannot start a container in the %s state", record_status_name(s));
+    }
+}
+
 static struct err *connect_init(const struct record *r, int dir, int *ret_fd)
 {
     struct sockaddr_un sa = {.sun_family = AF_UNIX};
@@ -24,10 +36,8 @@ static struct err *connect_init(const struct record *r, int dir, int *ret_fd)
         return err_sys(errno, "socket");
     snprintf(sa.sun_path, sizeof(sa.sun_path), "/proc/self/fd/%d/" RECORD_SOCKET, dir);
     if (connect(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
-        return errno != ECONNREFUSED && errno != ENOENT
-                   ? err_sys(errno, "connect to init")
-                   : err_new(ERR_CONFLICT, "cannot start a container in the %s state",
-                         record_status_name(record_status(r, dir)));
+        return errno != ECONNREFUSED && errno != ENOENT ? err_sys(errno, "connect to init")
+                                                        : wrong_state(record_status(r, dir));
     *ret_fd = take_fd(fd);
     return NULL;
 }

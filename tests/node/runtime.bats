@@ -18,7 +18,7 @@ teardown() { runtime_teardown; }
     [ "$(status_of c)" = running ]
     run R start c
     [ "$status" = 1 ]
-    [[ $output == *"cannot start a container in the running state"* ]]
+    [[ $output == *"cannot start an already running container"* ]]
     run R delete c
     [ "$status" = 1 ]
     R kill c KILL

@@ -58,6 +58,13 @@ manager() {
     R delete c
 }
 
+@test "--preserve-fds: one that is not open is an error" {
+    bundle c "$sleeper"
+    run bash -c 'exec 3>&-; exec "$@"' bash "$WHERRY_BIN/wherry-runtime" --root "$T/root" run --preserve-fds=1 --bundle "$T/c" c
+    [ "$status" = 1 ]
+    [[ $output == *"preserved-fd 0 (descriptor 3): bad file descriptor"* ]]
+}
+
 @test "NOTIFY_SOCKET: the manager hears of READY what it hears from runc" {
     mkdir -p "$T/p"
     export SCRIPT='notify "STATUS=warming up"; notify "READY=1
@@ -151,6 +158,12 @@ X=1"; grep " /run/notify " /proc/self/mountinfo | cut -d" " -f5,6; touch /run/no
     run R --log "file:$T/log" --log-format json state none
     [ "$status" = 1 ]
     jq -e 'keys==["level","msg","time"] and .level=="error" and .msg=="none: container does not exist" and (.time|fromdate>0)' "$T/log"
+    run R --debug list
+    [ "$status" = 0 ]
+    [[ $output == *'level=debug msg="wherry-runtime '* ]]
+    run R --debug --log "$T/debug" --log-format json list
+    [[ $output != *debug* ]]
+    jq -e 'select(.level=="debug")' "$T/debug"
     same_as_runc 'R --log "$T/$1.log" --log-format json state none 2>/dev/null; jq -c ".msg|=sub(\"none: \";\"\") | {level,msg}" "$T/$1.log"
         R --log "$T/$1.text" --log-format text state none 2>/dev/null; sed "s/time=\"[0-9TZ:+-]*\"/time/; s/none: //" "$T/$1.text"'
 }

@@ -45,7 +45,7 @@ teardown() {
     done <<'LIST'
 delete c|cannot delete container c that is not stopped: running
 resume c|container not paused
-start c|cannot start a container in the running state
+start c|cannot start an already running container
 state none|container does not exist
 kill none|container does not exist
 kill c NOSUCH|unknown signal "NOSUCH"
