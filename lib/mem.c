@@ -85,11 +85,16 @@ struct arena {
     size_t next_size, bytes;
 };
 
-struct arena *arena_new(void)
+struct arena *arena_new_sized(size_t first)
 {
     struct arena *a = mem_new(struct arena);
-    a->next_size = ARENA_FIRST;
+    a->next_size = first;
     return a;
+}
+
+struct arena *arena_new(void)
+{
+    return arena_new_sized(ARENA_FIRST);
 }
 
 void arena_free(struct arena *a)

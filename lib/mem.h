@@ -22,6 +22,8 @@ char *mem_printf(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* A bump allocator: allocations are released together. Pointers stay valid until arena_free(). */
 struct arena;
 struct arena *arena_new(void);
+/* One whose first block has this many bytes: for a program that knows about how much it will need. */
+struct arena *arena_new_sized(size_t first);
 void arena_free(struct arena *a);                /* accepts NULL */
 void *arena_alloc(struct arena *a, size_t size); /* zeroed, aligned for any type */
 void *arena_array(struct arena *a, size_t n, size_t size);

@@ -237,15 +237,20 @@ void cgroups_lookup(struct cgroups *c, const char *path)
 
 /* --- entering */
 
-struct err *cgroups_tasks(struct cgroups *c, int fds[CGROUPS_MAX], int *ret_n)
+struct err *cgroups_tasks(struct cgroups *c, const char *path, int fds[CGROUPS_MAX], int *ret_n)
 {
+    auto_free char *below = path ? mem_printf("%s/tasks", path + 1) : NULL;
     *ret_n = 0;
     for (int i = 0; i < c->n; i++) {
-        if (c->at[i].v2 || c->at[i].dir < 0)
+        const struct cgroups_hierarchy *h = &c->at[i];
+        bool open = h->dir >= 0;
+        if (h->v2 || (!open && !below))
             continue;
-        int fd = openat(c->at[i].dir, "tasks", O_WRONLY | O_CLOEXEC);
+        int fd = openat(open ? h->dir : h->root, open ? "tasks" : below, O_WRONLY | O_CLOEXEC);
+        if (fd < 0 && !open && errno == ENOENT)
+            continue;
         if (fd < 0)
-            return err_sys(errno, "open cgroup %s: tasks", c->at[i].name);
+            return err_sys(errno, "open cgroup %s: tasks", h->name);
         fds[(*ret_n)++] = fd;
     }
     return NULL;

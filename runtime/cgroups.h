@@ -59,8 +59,9 @@ struct err *cgroups_limit(struct cgroups *c, const struct resource_writes *w)
 /* in_force: processes live by the rules that are there. They go over to the new ones without a gap. */
 struct err *cgroups_devices(struct cgroups *c, struct arena *a, const struct device_table *t, bool in_force)
     __attribute__((warn_unused_result));
-/* The `tasks` files of the v1 hierarchies, open for writing; and their use by the process that moves. */
-struct err *cgroups_tasks(struct cgroups *c, int fds[CGROUPS_MAX], int *ret_n)
+/* The `tasks` files of the v1 hierarchies, open for writing, in the directories that are open, or where they
+ * are not in path (may be NULL); and their use by the process that moves. */
+struct err *cgroups_tasks(struct cgroups *c, const char *path, int fds[CGROUPS_MAX], int *ret_n)
     __attribute__((warn_unused_result));
 struct err *cgroups_enter(const int *fds, int n) __attribute__((warn_unused_result));
 
@@ -73,5 +74,7 @@ struct err *cgroups_pids(struct cgroups *c, struct arena *a, pid_t **ret, size_t
 struct err *cgroups_remove(struct cgroups *c, const char *path) __attribute__((warn_unused_result));
 struct err *cgroups_freeze(struct cgroups *c, bool frozen) __attribute__((warn_unused_result));
 bool cgroups_is_frozen(struct cgroups *c);
+/* The same of path, without looking at every hierarchy if that can be. */
+bool cgroups_is_frozen_at(const char *path);
 
 #endif

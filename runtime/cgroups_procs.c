@@ -280,3 +280,21 @@ bool cgroups_is_frozen(struct cgroups *c)
     auto_err *e = file_read(h->dir, h->v2 ? "cgroup.freeze" : "freezer.state", 64, &text, NULL);
     return !e && (h->v2 ? text[0] == '1' : !strncmp(text, "FROZEN", 6) || !strncmp(text, "FREEZING", 8));
 }
+
+bool cgroups_is_frozen_at(const char *path)
+{
+    struct cgroups c;
+    char state[16];
+    auto_free char *file = mem_printf(CGROUPS_ROOT "/freezer%s/freezer.state", path);
+    auto_close fd = openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, state, sizeof(state));
+    if (n > 0)
+        return !strncmp(state, "FR", 2); /* FROZEN, FREEZING; not THAWED */
+    auto_err *e = cgroups_open(&c);
+    if (e)
+        return false;
+    cgroups_lookup(&c, path);
+    bool frozen = cgroups_is_frozen(&c);
+    cgroups_close(&c);
+    return frozen;
+}

@@ -36,7 +36,7 @@ struct err *create_parse(const struct globals *g, struct create_args *c, const c
 struct err *verb_create(const struct globals *g, int argc, char **argv, int *ret_status)
 {
     struct create_args c = {.opts.wait_for_start = true};
-    auto_arena *a = arena_new();
+    auto_arena *a = arena_new_sized(VERB_MEMORY);
     struct launch l;
     TRY(create_parse(g, &c, "wherry-runtime create [options] ID", "Makes a container that waits for `start`.",
         false, argc, argv));

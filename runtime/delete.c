@@ -36,11 +36,13 @@ static struct err *kill_init(const struct record *r)
 /* A paused container would not die; a joined pid namespace does not die with init. */
 static struct err *empty_cgroups(struct cgroups *c, const struct record *r, bool force)
 {
-    cgroups_lookup(c, r->cgroup);
+    bool others = force || !record_has_pids(r); /* there may be */
+    if (others)
+        cgroups_lookup(c, r->cgroup);
     if (force && cgroups_is_frozen(c))
         TRY(cgroups_freeze(c, false));
     TRY(kill_init(r));
-    return force || !record_has_pids(r) ? cgroups_kill(c, r->cgroup) : NULL;
+    return others ? cgroups_kill(c, r->cgroup) : NULL;
 }
 
 static struct err *remove_cgroups(const struct record *r, bool force)
@@ -58,7 +60,7 @@ static struct err *remove_cgroups(const struct record *r, bool force)
 
 struct err *delete_container(const struct globals *g, const char *id, bool force)
 {
-    auto_arena *a = arena_new();
+    auto_arena *a = arena_new_sized(VERB_MEMORY);
     auto_close root = -1;
     auto_close dir = -1;
     struct record r;

@@ -83,7 +83,7 @@ static struct err *write_pid(const char *file, pid_t pid)
 static struct err *exec(
     const struct globals *g, const struct exec_options *o, char **operands, int n, int *ret_status)
 {
-    auto_arena *a = arena_new();
+    auto_arena *a = arena_new_sized(VERB_MEMORY);
     struct join j = {.arena = a, .init = -1, .console = -1};
     struct record r;
     struct oci_process p;

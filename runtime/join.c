@@ -175,7 +175,7 @@ static int helper(void *arg)
 
 static struct err *send_helper(struct way *w)
 {
-    auto_free char *stack = mem_zalloc(HELPER_STACK);
+    static _Alignas(16) char stack[HELPER_STACK];
     pid_t pid = clone(helper, stack + HELPER_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, w);
     if (pid < 0)
         return err_sys(errno, "clone");
@@ -203,15 +203,23 @@ static int cgroup_of_init(const struct record *r, const struct cgroups_hierarchy
 static struct err *open_cgroups(struct way *w, struct cgroups *c)
 {
     const char *path = w->j->record->cgroup;
+    struct cgroups_hierarchy *h;
     TRY(cgroups_open(c));
-    cgroups_lookup(c, path);
-    TRY(subcgroups_lookup(c, &w->j->cgroups));
-    struct cgroups_hierarchy *h = cgroups_unified(c);
+    if (!w->j->cgroups.n) {
+        h = cgroups_unified(c);
+        if (h && path)
+            h->dir = openat(h->root, path + 1, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    } else {
+        cgroups_lookup(c, path);
+        TRY(subcgroups_lookup(c, &w->j->cgroups));
+        h = cgroups_unified(c);
+        path = NULL;
+    }
     w->cgroup = h ? h->dir : -1;
     int deeper = c->pure_v2 && !w->j->cgroups.n ? cgroup_of_init(w->j->record, h) : -1;
     if (deeper >= 0)
         w->cgroup = deeper;
-    return cgroups_tasks(c, w->tasks, &w->n_tasks);
+    return cgroups_tasks(c, path, w->tasks, &w->n_tasks);
 }
 
 static struct err *await_exec(struct way *w)

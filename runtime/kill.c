@@ -64,7 +64,7 @@ struct order {
 static struct err *kill_one(const struct globals *g, const char *id, void *arg)
 {
     const struct order *o = arg;
-    auto_arena *a = arena_new();
+    auto_arena *a = arena_new_sized(VERB_MEMORY);
     auto_close dir = -1;
     struct record r;
     TRY(record_find(g->root, id, a, &dir, &r));

@@ -192,7 +192,7 @@ static struct err *hand_over_cgroups(struct launch *l)
     int fds[CGROUPS_MAX + 1], n;
     char pid[16];
     TRY(launch_cgroups(l));
-    TRY(cgroups_tasks(&l->cgroups, fds, &n));
+    TRY(cgroups_tasks(&l->cgroups, NULL, fds, &n));
     if (l->c.netns_comes)
         TRY(netns_end(&l->netns_maker, &fds[n++]));
     snprintf(pid, sizeof(pid), "%d", (int)l->pid);

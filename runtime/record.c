@@ -124,6 +124,10 @@ struct err *record_find(const char *root, const char *id, struct arena *a, int *
 
 struct err *record_remove(int root, const char *id)
 {
+    auto_close dir = openat(root, id, O_PATH | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+    /* most hold this one file; and what is left is removable as before, whenever we are killed */
+    if (dir >= 0 && !unlinkat(dir, STATE, 0) && !unlinkat(root, id, AT_REMOVEDIR))
+        return NULL;
     return err_wrap(file_remove_tree(root, id), "container %s", id);
 }
 
@@ -203,18 +207,6 @@ static bool is_waiting(int dir)
     return fd >= 0 && (!connect(fd, (struct sockaddr *)&sa, sizeof(sa)) || errno == EAGAIN);
 }
 
-static bool is_paused(const struct record *r)
-{
-    struct cgroups c;
-    auto_err *e = cgroups_open(&c);
-    if (e || !r->cgroup)
-        return false;
-    cgroups_lookup(&c, r->cgroup);
-    bool frozen = cgroups_is_frozen(&c);
-    cgroups_close(&c);
-    return frozen;
-}
-
 enum record_status record_status(const struct record *r, int dir)
 {
     if (!r->pid.set)
@@ -224,7 +216,7 @@ enum record_status record_status(const struct record *r, int dir)
         return RECORD_STOPPED;
     if (is_waiting(dir))
         return RECORD_CREATED;
-    return is_paused(r) ? RECORD_PAUSED : RECORD_RUNNING;
+    return r->cgroup && cgroups_is_frozen_at(r->cgroup) ? RECORD_PAUSED : RECORD_RUNNING;
 }
 
 const char *record_status_name(enum record_status s)

@@ -206,7 +206,7 @@ static struct err *restore(struct restore *r)
         .n_fds = r->n_fds,
         .root = real,
         .rootfs = c->rootfs};
-    TRY(cgroups_tasks(&l->cgroups, tasks, &s.n_tasks));
+    TRY(cgroups_tasks(&l->cgroups, NULL, tasks, &s.n_tasks));
     TRY(criu_begin(r->a, &s, &criu));
     struct err *e = converse(r, &criu, &opts);
     criu_end(&criu);

@@ -8,7 +8,7 @@
 struct err *verb_run(const struct globals *g, int argc, char **argv, int *ret_status)
 {
     struct create_args c = {0};
-    auto_arena *a = arena_new();
+    auto_arena *a = arena_new_sized(VERB_MEMORY);
     struct launch l;
     struct foreground fg;
     TRY(create_parse(

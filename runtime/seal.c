@@ -11,6 +11,7 @@
 #include "lib/mem.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -25,13 +26,20 @@
  * else. */
 static int seal = -1;
 
-static void adopt(void)
+/* What we were executed from, if it was by seal_self() or entry.c; else -1. "/dev/fd/N" is execveat(2)'s name
+ * for it. */
+static int executed_from(void)
 {
-    const char *name = (const char *)getauxval(AT_EXECFN); /* "/dev/fd/N": how execveat(2) calls it */
-    if (!name || strncmp(name, "/dev/fd/", 8) || atoi(name + 8) < SEAL_FD)
-        return;
-    seal = atoi(name + 8);
-    fcntl(seal, F_SETFD, FD_CLOEXEC);
+    const char *name = (const char *)getauxval(AT_EXECFN);
+    int fd = name && !strncmp(name, "/dev/fd/", 8) && !strchr(name + 8, '/') ? atoi(name + 8) : -1;
+    return fd >= SEAL_FD ? fd : -1;
+}
+
+static void adopt(int fd)
+{
+    seal = fd;
+    if (seal >= 0)
+        fcntl(seal, F_SETFD, FD_CLOEXEC);
 }
 
 void seal_release(void)
@@ -40,13 +48,29 @@ void seal_release(void)
         close(take_fd(seal));
 }
 
-struct err *seal_self(char **argv)
+/* access(2) tells without the counting of blocks that statfs(2) does; but to one who may not write it says
+ * only that. */
+static struct err *look(int from, bool *ret_readonly)
 {
     struct statvfs vfs;
+    int rc =
+        from >= 0 ? faccessat(from, "", W_OK, AT_EMPTY_PATH) : faccessat(AT_FDCWD, "/proc/self/exe", W_OK, 0);
+    *ret_readonly = rc < 0 && errno == EROFS;
+    if (!rc || *ret_readonly)
+        return NULL;
     if (statvfs("/proc/self/exe", &vfs) < 0)
         return err_sys(errno, "/proc/self/exe");
-    if (vfs.f_flag & ST_RDONLY) {
-        adopt();
+    *ret_readonly = vfs.f_flag & ST_RDONLY;
+    return NULL;
+}
+
+struct err *seal_self(char **argv)
+{
+    int from = executed_from();
+    bool readonly;
+    TRY(look(from, &readonly));
+    if (readonly) {
+        adopt(from);
         return NULL;
     }
     int tree = open_tree(AT_FDCWD, "/proc/self/exe", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);

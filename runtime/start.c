@@ -70,7 +70,7 @@ struct err *verb_start(const struct globals *g, int argc, char **argv, int *ret_
     char **operands;
     int n;
     TRY(args_parse(&spec, argc, argv, &operands, &n));
-    auto_arena *a = arena_new();
+    auto_arena *a = arena_new_sized(VERB_MEMORY);
     auto_close dir = -1;
     auto_close fd = -1;
     struct record r;

@@ -13,7 +13,7 @@ struct err *verb_state(const struct globals *g, int argc, char **argv, int *ret_
     char **operands;
     int n;
     TRY(args_parse(&spec, argc, argv, &operands, &n));
-    auto_arena *a = arena_new();
+    auto_arena *a = arena_new_sized(VERB_MEMORY);
     auto_close dir = -1;
     struct record r;
     TRY(record_find(g->root, operands[0], a, &dir, &r));

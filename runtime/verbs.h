@@ -8,6 +8,9 @@
 #include "lib/err.h"
 #include <stdbool.h>
 
+/* What a verb plans with, in one piece. What is not touched costs nothing. */
+#define VERB_MEMORY (60 << 10)
+
 struct globals {
     const char *root; /* one folder per container below it */
     const char *log;  /* file, NULL: stderr only */

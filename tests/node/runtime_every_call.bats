@@ -41,9 +41,9 @@ gone() { # PID...: none of these, no state, no cgroup
 }
 
 # Errors have the kernel's words for what failed. Not where libc itself starts, nor those of an init that waits for its
-# start: it has nobody to tell; nor who is out of memory, and aborts.
+# start: it has nobody to tell; nor who is out of memory, and aborts; nor calls that cannot fail.
 is_named() { # CALL TEXT
-    [[ $2 == *"$words"* ]] || [[ $1 == @(accept4|recvmsg) && -n $2 ]] || [[ $1 == @(arch_prctl|brk|mmap|mremap) ]]
+    [[ $2 == *"$words"* ]] || [[ $1 == @(accept4|recvmsg) && -n $2 ]] || [[ $1 == @(arch_prctl|get*id|brk|mmap|mremap) ]]
 }
 
 call_name() {
