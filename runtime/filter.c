@@ -4,6 +4,7 @@
 #include "lib/mem.h"
 #include "runtime/filter_check.h"
 #include "runtime/filter_newer.h"
+#include "runtime/filter_verify.h"
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define RULES_FOR_TREE 32
+#define ARGS_MAX 32
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
@@ -148,19 +150,34 @@ static struct err *plan_args(const struct oci_seccomp_rule *r, struct scmp_arg_c
     return NULL;
 }
 
-static struct err *add_rule(scmp_filter_ctx ctx, uint32_t action, int nr, const char *name,
-    const struct scmp_arg_cmp *args, size_t n, bool repeated)
+/* What is being made, and what libseccomp was told for it. */
+struct making {
+    scmp_filter_ctx ctx;
+    struct arena *a;
+    uint32_t standard;
+    struct filter_rules rules;
+};
+
+static struct err *add_rule(struct making *m, const struct filter_rule *r)
 {
-    int rc = 0;
-    if (!repeated)
-        rc = seccomp_rule_add_array(ctx, action, nr, (unsigned)n, args);
-    else /* one argument compared twice means "or": a rule each, as runc has it */
-        for (size_t i = 0; i < n && rc >= 0; i++)
-            rc = seccomp_rule_add_array(ctx, action, nr, 1, &args[i]);
+    int rc = seccomp_rule_add_array(m->ctx, r->action, r->nr, (unsigned)r->n, r->args);
     if (rc == -EEXIST)
-        return err_new(ERR_INVALID, "%s: an earlier rule has another action for these arguments", name);
+        return err_new(ERR_INVALID, "%s: an earlier rule has another action for these arguments", r->name);
     /* a rule for a system call that an architecture lacks is no loss */
-    return rc < 0 && rc != -EDOM ? err_sys(-rc, "rule for %s", name) : NULL;
+    if (rc < 0 && rc != -EDOM)
+        return err_sys(-rc, "rule for %s", r->name);
+    filter_rules_add(&m->rules, m->a, r);
+    return NULL;
+}
+
+/* One argument compared twice means "or": a rule each, as runc has it. */
+static struct err *add_alternatives(struct making *m, struct filter_rule r)
+{
+    size_t n = r.n;
+    r.n = 1;
+    for (size_t i = 0; i < n; i++, r.args++)
+        TRY(add_rule(m, &r));
+    return NULL;
 }
 
 /* After the filter is in, the process tells the number of the listener by write(2) and hears by read(2) that
@@ -173,26 +190,27 @@ static struct err *check_notify(const struct oci_seccomp_rule *r)
     return NULL;
 }
 
-static struct err *add_rules(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t standard)
+static struct err *add_rules(struct making *m, const struct oci_seccomp *s)
 {
     for (size_t i = 0; i < s->syscalls.n; i++) {
         const struct oci_seccomp_rule *r = &s->syscalls.v[i];
         uint32_t action;
-        struct scmp_arg_cmp args[32];
         bool repeated;
-        if (r->args.n > ARRAY_SIZE(args))
-            return err_new(ERR_LIMIT, "syscalls[%zu].args: more than %zu", i, ARRAY_SIZE(args));
+        if (r->args.n > ARGS_MAX)
+            return err_new(ERR_LIMIT, "syscalls[%zu].args: more than %d", i, ARGS_MAX);
+        struct scmp_arg_cmp *args = arena_array(m->a, r->args.n + 1, sizeof(*args));
         TRY_WRAP(action_of(r->action, r->errno_ret, EPERM, &action), "syscalls[%zu]", i);
         TRY_WRAP(plan_args(r, args, &repeated), "syscalls[%zu]", i);
         if (action == SCMP_ACT_NOTIFY)
             TRY_WRAP(check_notify(r), "syscalls[%zu]", i);
-        if (action == standard)
+        if (action == m->standard)
             continue;
         for (size_t j = 0; j < r->names.n; j++) {
             int nr = seccomp_syscall_resolve_name(r->names.v[j]);
             if (nr == __NR_SCMP_ERROR)
                 continue; /* newer than libseccomp: the default action is what it gets */
-            TRY_WRAP(add_rule(ctx, action, nr, r->names.v[j], args, r->args.n, repeated), "syscalls[%zu]", i);
+            struct filter_rule one = {nr, r->names.v[j], action, args, r->args.n};
+            TRY_WRAP(repeated ? add_alternatives(m, one) : add_rule(m, &one), "syscalls[%zu]", i);
         }
     }
     return NULL;
@@ -236,13 +254,13 @@ static struct err *export(
     return NULL;
 }
 
-static struct err *compile(scmp_filter_ctx ctx, const struct oci_seccomp *s, uint32_t standard)
+static struct err *tell(struct making *m, const struct oci_seccomp *s)
 {
-    TRY(add_archs(ctx, s));
-    seccomp_attr_set(ctx, SCMP_FLTATR_CTL_NNP, 0);
+    TRY(add_archs(m->ctx, s));
+    seccomp_attr_set(m->ctx, SCMP_FLTATR_CTL_NNP, 0);
     if (s->syscalls.n > RULES_FOR_TREE) /* a binary tree, which older libraries make wrongly of few rules */
-        seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
-    return add_rules(ctx, s, standard);
+        seccomp_attr_set(m->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    return add_rules(m, s);
 }
 
 static struct err *plan_flags(const struct oci_seccomp *s, unsigned *ret)
@@ -284,28 +302,31 @@ static bool is_lenient(uint32_t action)
     return action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG || (action & 0xffff0000U) == SCMP_ACT_TRACE(0);
 }
 
+static struct err *make(struct making *m, const struct oci_seccomp *s, struct process_filter *f)
+{
+    struct filter_newer newer = {0};
+    TRY(tell(m, s));
+    struct filter_archs l = archs_of(m->a, s);
+    if (!is_lenient(m->standard))
+        filter_newer(m->a, s, &l, &newer);
+    TRY(export(m->ctx, m->a, &newer, f));
+    TRY(filter_check(f->v, f->n, &l));
+    return filter_verify(&m->rules, m->standard, f);
+}
+
 struct err *filter_compile(struct arena *a, const struct oci_seccomp *s, struct process_filter *ret)
 {
     struct process_filter f = {0};
-    struct filter_newer newer = {0};
-    uint32_t standard;
-    TRY_WRAP(action_of(s->default_action, s->default_errno_ret, EPERM, &standard), "defaultAction");
-    if (standard == SCMP_ACT_NOTIFY)
+    struct making m = {.a = a};
+    TRY_WRAP(action_of(s->default_action, s->default_errno_ret, EPERM, &m.standard), "defaultAction");
+    if (m.standard == SCMP_ACT_NOTIFY)
         return err_new(ERR_INVALID, "defaultAction: SCMP_ACT_NOTIFY cannot be used as default action");
     TRY(plan_flags(s, &f.flags));
-    scmp_filter_ctx ctx = seccomp_init(standard);
-    if (!ctx)
+    m.ctx = seccomp_init(m.standard);
+    if (!m.ctx)
         return err_new(ERR_SYSTEM, "libseccomp refused the default action");
-    struct err *e = compile(ctx, s, standard);
-    if (!e) {
-        struct filter_archs l = archs_of(a, s);
-        if (!is_lenient(standard))
-            filter_newer(a, s, &l, &newer);
-        e = export(ctx, a, &newer, &f);
-        if (!e)
-            e = filter_check(f.v, f.n, &l);
-    }
-    seccomp_release(ctx);
+    struct err *e = make(&m, s, &f);
+    seccomp_release(m.ctx);
     if (!e)
         *ret = f;
     return e;

@@ -234,7 +234,7 @@ static bool may_be(const struct oci_seccomp *s, const struct call *c, uint32_t v
         matched |=
             verdict_of(r->action, r->errno_ret) != standard; /* what says the default again is left out */
     }
-    return !is_exact(s, c) || (!matched && verdict == standard);
+    return (!matched && verdict == standard) || (c->arch->scmp != seccomp_arch_native() && !is_exact(s, c));
 }
 
 /* --- calls worth a look: each that is named, and its neighbours, with arguments around those compared with

@@ -277,6 +277,22 @@ static void test_wrong_programs(void **state)
         refused(e, ERR_UNSUPPORTED, "makes a wrong program");
     else
         assert_int_equal(verdict(&f, KILL, 5, 5), SECCOMP_RET_TRAP);
+    /* rules that compare different arguments, mixed up: the first one's action for what only the second one
+     * allows */
+    e = compile("{\"defaultAction\":\"SCMP_ACT_ERRNO\"," X64
+                ",\"syscalls\":[{\"names\":[\"kill\"],\"action\":\"SCMP_ACT_KILL\",\"args\":["
+                "{\"index\":0,\"value\":2,\"op\":\"SCMP_CMP_GE\"},{\"index\":1,\"value\":4294967295,"
+                "\"valueTwo\":4294967296,\"op\":"
+                "\"SCMP_CMP_MASKED_EQ\"},{\"index\":2,\"value\":2,\"op\":\"SCMP_CMP_GE\"}]},{\"names\":["
+                "\"kill\"],\"action\":"
+                "\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":1,\"value\":18446744069414584320,\"op\":\"SCMP_CMP_"
+                "LT\"},{\"index\":0,"
+                "\"value\":0,\"op\":\"SCMP_CMP_GT\"}]}]}",
+        &f);
+    if (e)
+        refused(e, ERR_UNSUPPORTED, "kill: this libseccomp makes a wrong program");
+    else
+        assert_int_equal(verdict(&f, KILL, 1, UINT64_C(1) << 32), SECCOMP_RET_ALLOW);
 }
 
 #define ONE_RULE(rule) "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" rule "]}"
