@@ -6,21 +6,9 @@ load engines.bash
 
 setup_file() {
     engines_setup
-    export CONTAINERS_CONF=$ENGINES/containers.conf CONTAINERS_STORAGE_CONF=$ENGINES/storage.conf
-    export TMPDIR=$ENGINES/tmp HOME=$ENGINES
-    # Of a runtime that is listed, podman reads the log. Limits that need no CAP_SYS_RESOURCE.
-    cat >"$CONTAINERS_CONF" <<X
-[containers]
-default_ulimits = ["nofile=512:1024", "nproc=512:1024"]
-log_driver = "k8s-file"
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "none"
-lock_type = "file"
-runtime_supports_json = ["runc", "wherry-runtime"]
-X
-    printf '[storage]\ndriver = "overlay"\nrunroot = "%s"\ngraphroot = "%s"\n' "$ENGINES/runroot" "$ENGINES/root" >"$CONTAINERS_STORAGE_CONF"
-    world podman --root "$ENGINES/root" --runroot "$ENGINES/runroot" --tmpdir "$ENGINES/tmpdir" load -q -i "$ENGINES/image.tar"
+    podman_configure
+    export CONTAINERS_CONF CONTAINERS_STORAGE_CONF TMPDIR=$ENGINES/tmp HOME=$ENGINES
+    RUNTIME=$RUNC world bash -c 'P load -q -i "$ENGINES/image.tar"'
 }
 teardown_file() { engines_teardown; }
 teardown() {
@@ -28,9 +16,7 @@ teardown() {
     [ -z "${ROOTLESS:-}" ] || rm -rf "$ROOTLESS"
 }
 
-P() {
-    timeout --foreground 60 podman --root "$ENGINES/root" --runroot "$ENGINES/runroot" --tmpdir "$ENGINES/tmpdir" --runtime "$RUNTIME" "$@"
-}
+P() { timeout --foreground 60 podman --tmpdir "$ENGINES/tmpdir" --runtime "$RUNTIME" "$@"; }
 podrun() { # OPTIONS...: in a container without a network, in our cgroups
     P run --network none --cgroup-parent "$ENGINES_CG" "$@"
 }
@@ -303,7 +289,7 @@ export -f U
     setpriv --reuid 12345 --regid 12345 --clear-groups unshare -U true || skip "users may not make user namespaces here"
     export ROOTLESS=$BATS_RUN_TMPDIR.rootless # below no folder of root's
     mkdir "$ROOTLESS" "$ROOTLESS"/{run,root,tmp,v-runc,v-ours,etc}
-    cp "$OURS" "$ENGINES/image.tar" "$ENGINES/containers.conf" "$ROOTLESS"
+    cp "$OURS" "$ENGINES/image.tar" "$CONTAINERS_CONF" "$ROOTLESS"
     printf '[storage]\ndriver = "overlay"\nrootless_storage_path = "%s"\n' "$ROOTLESS/root" >"$ROOTLESS/storage.conf"
     chown -R 12345:12345 "$ROOTLESS"
     { cat /etc/passwd; echo "rootless:x:12345:12345::$ROOTLESS:/bin/sh"; } >"$ROOTLESS/etc/passwd"

@@ -111,6 +111,22 @@ said() { # LINE...: each was said, as a whole line
 }
 export -f until_true normalised say say_status say_tty
 
+# Of a runtime that is listed, podman reads the log. Limits that need no CAP_SYS_RESOURCE. Nothing in the host's folders.
+podman_configure() {
+    CONTAINERS_CONF=$ENGINES/containers.conf CONTAINERS_STORAGE_CONF=$ENGINES/storage.conf
+    cat >"$CONTAINERS_CONF" <<X
+[containers]
+default_ulimits = ["nofile=512:1024", "nproc=512:1024"]
+log_driver = "k8s-file"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+lock_type = "file"
+runtime_supports_json = ["runc", "wherry-runtime"]
+X
+    printf '[storage]\ndriver = "overlay"\nrunroot = "%s"\ngraphroot = "%s"\n' "$ENGINES/runroot" "$ENGINES/root" >"$CONTAINERS_STORAGE_CONF"
+}
+
 containerd_start() {
     cat >"$ENGINES/containerd.toml" <<X
 version = 2
