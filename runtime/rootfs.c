@@ -18,6 +18,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#define LINKS_MAX 40 /* as the kernel */
 #define EMPTY MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH
 
 struct err *rootfs_tree_of(int dirfd, const char *path, unsigned flags, int *ret_fd)
@@ -62,13 +63,29 @@ struct err *rootfs_parent(int root, const char *path, int *ret_fd, const char **
     return file_mkdirs_in_root(root, *parent ? parent : "/", 0755, ret_fd);
 }
 
+/* A link to nowhere (/etc/resolv.conf of many images) is gone after, in the root, and what it names is made.
+ */
 static struct err *make_file(int root, const char *path)
 {
-    auto_close parent = -1;
-    auto_close fd = -1;
-    const char *name;
-    TRY(rootfs_parent(root, path, &parent, &name));
-    return file_open_in_root(root, path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0644, &fd);
+    auto_free char *now = mem_strdup(path);
+    for (int links = 0; links < LINKS_MAX; links++) {
+        auto_close parent = -1;
+        auto_close fd = -1;
+        const char *name;
+        char text[4096];
+        TRY(rootfs_parent(root, now, &parent, &name));
+        struct err *e =
+            file_open_beneath(parent, name, O_WRONLY | O_CREAT | O_NOCTTY | O_NONBLOCK, 0644, &fd);
+        ssize_t n = e && err_errno(e) == ELOOP ? readlinkat(parent, name, text, sizeof(text) - 1) : -1;
+        if (n < 0)
+            return e;
+        err_free(e);
+        text[n] = '\0';
+        char *next = *text == '/' ? mem_strdup(text) : mem_printf("%.*s%s", (int)(name - now), now, text);
+        free(now);
+        now = next;
+    }
+    return err_sys(ELOOP, "make %s", path);
 }
 
 struct err *rootfs_target(int root, const char *path, bool is_dir, bool nofollow, int *ret_fd)

@@ -14,9 +14,9 @@ host_mounts() {
     while read -r id parent dev root at rest; do echo "$dev $root $at ${rest%% *}"; done </proc/self/mountinfo | sort
 }
 
-# Readable settings but those that count or are random by nature.
+# Readable settings but those that count or are random by nature; the network's only where it is our own.
 host_sysctls() {
-    grep -rsI '' /proc/sys --exclude=uuid --exclude='*-nr' --exclude='*-state' --exclude=ns_last_pid \
+    grep -rsI '' /proc/sys/{kernel,vm,fs,user,dev,$1} --exclude=uuid --exclude='*-nr' --exclude='*-state' --exclude=ns_last_pid \
         --exclude=entropy_avail --exclude=nr --exclude=nf_conntrack_count --exclude='*loadavg*' --exclude=random \
         --exclude=boot_id --exclude=syncs | sort
 }
@@ -39,23 +39,23 @@ canary() {
     (cd "$1" && find . -printf '%p %y %l %m %U:%G %n %s %i %C@\n' | sort && find . -type f -exec sha256sum {} + | sort)
 }
 
-host_snapshot() { # DIRECTORY
+# host_snapshot DIRECTORY [own]: own: mounts and network, too; they are this test's alone (private)
+host_snapshot() {
     mkdir -p "$1"
-    host_mounts >"$1/mounts"
-    host_sysctls >"$1/sysctls"
+    host_sysctls "${2:+net}" >"$1/sysctls"
     host_cgroups >"$1/cgroups"
-    host_network >"$1/network" 2>&1
+    [ -z "${2:-}" ] || { host_mounts >"$1/mounts" && host_network >"$1/network" 2>&1; }
     (cd "$WHERRY_BIN" && sha256sum wherry*) >"$1/binaries"
     [ ! -d "$T/canary" ] || canary "$T/canary" >"$1/canary"
 }
 
-# host_unchanged DIRECTORY: since host_snapshot; prints what differs.
+# host_unchanged DIRECTORY [own]: since host_snapshot; prints what differs.
 host_unchanged() {
     local part rc=0
-    host_snapshot "$1.now"
+    host_snapshot "$1.now" "${2:-}"
     for part in sysctls cgroups network binaries canary; do
         [ ! -e "$1/$part" ] || diff -U0 "$1/$part" "$1.now/$part" || { echo "the host's $part changed" && rc=1; }
     done
-    comm -13 "$1/mounts" "$1.now/mounts" | grep . && { echo "mounts on the host" && rc=1; }
+    if [ -e "$1/mounts" ] && comm -13 "$1/mounts" "$1.now/mounts" | grep .; then echo "mounts on the host" && rc=1; fi
     return $rc
 }

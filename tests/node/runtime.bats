@@ -208,7 +208,7 @@ b /home/app" ]
     rm -r "$T/root/bad"
 }
 
-@test "an id is no path" {
+@test "R-024 an id is no path" {
     bundle c "$sleeper"
     local id
     for id in .. . a/b /x '' .hidden 'a
@@ -228,7 +228,7 @@ b' %2e%2e ü "$(printf 'x%.0s' {1..300})" 'a b'; do
     R delete --force A-b_c+d.e
 }
 
-@test "exec --user takes numbers and nothing else" {
+@test "R-018 exec --user takes numbers and nothing else" {
     bundle c "$sleeper"
     R run --detach --bundle "$T/c" c
     [ "$(R exec --user 1 c id -u)" = 1 ]

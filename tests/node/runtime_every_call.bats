@@ -73,7 +73,7 @@ begin() { # VERB
 # walk VERB FIRST STRIDE FAULT: FAULT is an option of syscall_fault
 walk() {
     local k status call left name attach command tried=0
-    host_snapshot "$T/before"
+    host_snapshot "$T/before" own
     for ((k = $2; ; k += $3)); do
         begin "$1"
         status=0
@@ -93,7 +93,7 @@ walk() {
     done
     R delete --force c
     gone
-    host_unchanged "$T/before"
+    host_unchanged "$T/before" own
     [ $tried -gt 3 ]
     echo "$1: $tried of $k calls"
 }

@@ -64,10 +64,10 @@ both() { # ATTEMPTS STRIDE A B COMMAND...
     local attempts=$1 stride=$2 a=$3 b=$4 command=("${@:5}")
     [ "${command[0]}" != exec ] || R run --detach --bundle "$T/c" c </dev/null >/dev/null
     : >"$T/seen" >"$T/errors"
-    host_snapshot "$T/before"
+    host_snapshot "$T/before" own
     in_a_loop "$attempts" "$a" "$b"
     at_each_call "$stride" "$a" "$b"
-    host_unchanged "$T/before"
+    host_unchanged "$T/before" own
     R delete --force c
 }
 
