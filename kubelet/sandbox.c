@@ -3,6 +3,7 @@
 #include "kubelet/cgroups.h"
 #include "kubelet/cni.h"
 #include "kubelet/net_files.h"
+#include "kubelet/sandbox_spec.h"
 #include "kubelet/trash.h"
 #include "kubelet/volumes.h"
 #include "lib/clock.h"
@@ -130,13 +131,6 @@ static const struct shim_client_events shim_events = {
     .exited = on_exited, .exec_exited = on_exec_exited, .closed = on_closed};
 
 /* --- making -------------------------------------------------------------------------------------------- */
-
-static char *node_hostname(void)
-{
-    char text[256] = "localhost";
-    gethostname(text, sizeof(text) - 1);
-    return mem_strdup(text);
-}
 
 /* RUN/pods/UID/ready is there while the sandbox has all it is to have. A kubelet that finds a shim without it
  * was killed in between: what is half made or half cleared is not gone on with. */
@@ -290,54 +284,6 @@ static void timed_out(void *arg)
         failed(s, err_new(ERR_TIMEOUT, "the sandbox was not ready within %d s", SANDBOX_READY_MS / 1000));
 }
 
-static void add_sysctls(struct arena *a, const struct pod_spec *s, struct str_map *ret)
-{
-    const struct pod_security_context *sc = s->security_context;
-    size_t own = sc ? sc->sysctls.n : 0;
-    ret->v = arena_array(a, own + 2, sizeof(*ret->v));
-    /* Ports below 1024 and ping need no capability inside a Pod. */
-    if (!opt_bool_or(s->host_network, false)) {
-        ret->v[ret->n++] = (struct str_pair){"net.ipv4.ip_unprivileged_port_start", "0"};
-        ret->v[ret->n++] = (struct str_pair){"net.ipv4.ping_group_range", "0 2147483647"};
-    }
-    for (size_t i = 0; i < own; i++) {
-        size_t at = 0;
-        while (at < ret->n && strcmp(ret->v[at].name, sc->sysctls.v[i].name) != 0)
-            at++;
-        ret->v[at] = (struct str_pair){sc->sysctls.v[i].name, sc->sysctls.v[i].value};
-        if (at == ret->n)
-            ret->n++;
-    }
-}
-
-static struct err *write_sandbox_json(struct sandbox *s)
-{
-    struct worker *w = s->worker;
-    const struct pod_spec *spec = w->desired->pod->spec;
-    auto_arena *a = arena_new();
-    auto_free char *cgroup = cgroups_pod_path(w), *path = mem_printf("%s/sandbox.json", s->dir);
-    auto_free char *node = node_hostname();
-    struct net_names names;
-    TRY(net_files_names(a, w->desired->pod, node, w->kubelet->o.cluster_domain, &names));
-    free(s->hostname);
-    s->hostname = mem_strdup(names.hostname);
-    bool host_network = opt_bool_or(spec->host_network, false);
-    struct shim_sandbox box = {.uid = w->uid,
-        .name = w->name,
-        .ns = w->ns,
-        .hostname = host_network ? NULL : names.hostname,
-        .cgroup = cgroup,
-        .host_network = spec->host_network,
-        .host_ipc = spec->host_ipc,
-        .share_pid = spec->share_process_namespace};
-    add_sysctls(a, spec, &box.sysctls);
-    auto_buf b = BUF_INIT(1 << 20);
-    struct json_out o = {.buf = &b};
-    fields_encode(&shim_sandbox_fields, &box, &o, NULL);
-    TRY(buf_check(&b, "sandbox.json"));
-    return file_write_atomic(AT_FDCWD, path, buf_str(&b), b.len, 0600, FILE_NO_FSYNC);
-}
-
 static struct err *spawn_shim(struct sandbox *s)
 {
     struct kubelet *k = s->worker->kubelet;
@@ -373,14 +319,18 @@ static struct sandbox *sandbox_new(struct worker *w)
 
 static struct err *make_begin(struct sandbox *s)
 {
-    auto_free char *host_dir = mem_printf("%s/%s", s->worker->kubelet->path.pods, s->worker->uid);
+    auto_arena *a = arena_new();
+    struct net_names names;
+    const char *host_dir = arena_printf(a, "%s/%s", s->worker->kubelet->path.pods, s->worker->uid);
     const struct pod_spec *spec = s->worker->desired->pod->spec;
     if (spec->host_users.set && !spec->host_users.v)
         return err_new(
             ERR_UNSUPPORTED, "can't set `spec.hostUsers: false`, runtime does not support user namespaces");
     TRY(file_mkdirs(AT_FDCWD, s->dir, 0700, NULL));
     TRY(file_mkdirs(AT_FDCWD, host_dir, 0750, NULL));
-    TRY(write_sandbox_json(s));
+    TRY(sandbox_spec_names(a, s->worker, &names));
+    s->hostname = mem_strdup(names.hostname);
+    TRY(sandbox_spec_write(s->worker, s->dir, &names));
     TRY(cgroups_pod_make(s->worker));
     return spawn_shim(s);
 }
@@ -435,14 +385,14 @@ void sandbox_adopt(
     struct worker *w, void (*done)(struct worker *w, const struct shim_state *state, struct arena *a))
 {
     struct sandbox *s = sandbox_new(w);
-    auto_free char *socket = mem_printf("%s/shim.sock", s->dir), *node = node_hostname();
+    auto_free char *socket = mem_printf("%s/shim.sock", s->dir);
     auto_arena *a = arena_new();
     struct net_names names;
     s->adopted = done;
     s->adopting = true;
     w->box = s;
     w->sandbox = SANDBOX_MAKING;
-    struct err *e = net_files_names(a, w->desired->pod, node, w->kubelet->o.cluster_domain, &names);
+    struct err *e = sandbox_spec_names(a, w, &names);
     if (!e)
         s->hostname = mem_strdup(names.hostname);
     err_free(e);

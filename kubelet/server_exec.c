@@ -13,6 +13,7 @@
 #include "kubelet/exec.h"
 #include "kubelet/sandbox.h"
 #include "kubelet/server.h"
+#include "kubelet/stream_status.h"
 
 #include "lib/duplex.h"
 #include "lib/file.h"
@@ -83,45 +84,17 @@ static void send_status(struct session *s, const char *text)
     ws_close(s->ws, 1000, "");
 }
 
-static void send_success(struct session *s)
-{
-    send_status(s, "{\"metadata\":{},\"status\":\"Success\"}");
-}
-
 static void send_exit_code(struct session *s, int code)
 {
-    if (code == 0) {
-        send_success(s);
-        return;
-    }
-    auto_free char *text = mem_printf("{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command "
-                                      "terminated with non-zero exit code: exit status %d\","
-                                      "\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":"
-                                      "\"ExitCode\",\"message\":\"%d\"}]}}",
-        code, code);
+    auto_free char *text = stream_status_exit(code);
     send_status(s, text);
 }
 
-static void send_failure(struct session *s, const char *what, const struct err *e)
+static void send_failure(struct session *s, const struct err *e)
 {
-    auto_buf text = BUF_INIT(64 * 1024);
-    struct json_out o = {.buf = &text};
-    auto_free char *message = mem_printf("Internal error occurred: %s: %s", what, err_message(e));
-    json_out_object(&o, NULL);
-    json_out_raw(&o, "metadata", "{}", 2);
-    json_out_str(&o, "status", "Failure");
-    json_out_str(&o, "message", message);
-    json_out_str(&o, "reason", "InternalError");
-    json_out_object(&o, "details");
-    json_out_array(&o, "causes");
-    json_out_object(&o, NULL);
-    json_out_str(&o, "message", message + strlen("Internal error occurred: "));
-    json_out_end_object(&o);
-    json_out_end_array(&o);
-    json_out_end_object(&o);
-    json_out_int(&o, "code", 500);
-    json_out_end_object(&o);
-    send_status(s, buf_str(&text));
+    auto_free char *text = stream_status_failure(
+        s->is_exec ? "error executing command in container" : "error attaching to container", e);
+    send_status(s, text);
 }
 
 /* Over when the process has ended and its outputs are empty; an attachment when its outputs have ended. */
@@ -129,10 +102,7 @@ static void check_end(struct session *s)
 {
     if (s->ended || s->open_outputs || (s->is_exec && !s->exited))
         return;
-    if (s->is_exec)
-        send_exit_code(s, s->exit_code);
-    else
-        send_success(s);
+    send_exit_code(s, s->is_exec ? s->exit_code : 0);
 }
 
 static void on_drain_over(void *arg)
@@ -323,7 +293,7 @@ static void on_shim_closed(void *arg)
 {
     struct session *s = arg;
     struct err *e = err_new(ERR_UNAVAILABLE, "the Pod's shim is gone");
-    send_failure(s, s->is_exec ? "error executing command in container" : "error attaching to container", e);
+    send_failure(s, e);
     err_free(e);
 }
 
@@ -359,8 +329,7 @@ static void on_begun(void *arg, const struct err *error, const struct json *resu
     (void)results;
     struct session *s = arg;
     if (error) {
-        send_failure(
-            s, s->is_exec ? "error executing command in container" : "error attaching to container", error);
+        send_failure(s, error);
         return;
     }
     if (s->is_exec && s->tty)
@@ -456,8 +425,7 @@ static void on_up(void *arg, struct duplex *d)
     s->ws = ws_new(s->kubelet->loop, d, WS_SERVER, MESSAGE_MAX, &events, s);
     struct err *e = begin(s);
     if (e)
-        send_failure(
-            s, s->is_exec ? "error executing command in container" : "error attaching to container", e);
+        send_failure(s, e);
     err_free(e);
 }
 
