@@ -47,6 +47,16 @@ static const struct json *with_meta(
                  : json_with_at(a, doc, json_new_str(a, value), "metadata", name, NULL);
 }
 
+/* No taint of its node drives a static Pod away, and its mirror says so. */
+static const struct json *with_toleration(struct arena *a, const struct json *doc)
+{
+    const struct json *all = NULL;
+    all = json_with(a, all, "operator", json_new_str(a, "Exists"));
+    all = json_with(a, all, "effect", json_new_str(a, "NoExecute"));
+    all = json_append(a, json_at(doc, "spec", "tolerations", NULL), all);
+    return json_with_at(a, doc, all, "spec", "tolerations", NULL);
+}
+
 /* The manifest as a Pod of this node: namespace, uid, annotations; with a master the node's name is added to
  * its own, since other nodes may have the same manifest. */
 static const struct json *complete(
@@ -68,6 +78,7 @@ static const struct json *complete(
     doc = json_with(a, doc, "status", NULL);
     if (!restart)
         doc = json_with_at(a, doc, json_new_str(a, "Always"), "spec", "restartPolicy", NULL);
+    doc = with_toleration(a, doc);
     return json_with_at(a, doc, json_new_str(a, k->o.node_name), "spec", "nodeName", NULL);
 }
 
@@ -143,24 +154,17 @@ static void read_all(void *arg)
     struct kubelet *k = m->kubelet;
     struct dirent **names = NULL;
     auto_close dirfd = open(k->path.manifests, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    for (struct worker *w = pods_first(k); w; w = w->next)
-        if (w->source == WORKER_MANIFEST)
-            w->unseen = true;
+    pods_list_begin(k, WORKER_MANIFEST);
     int n = dirfd < 0 ? -1 : scandir(k->path.manifests, &names, is_manifest, alphasort);
     for (int i = 0; i < n; i++) {
         read_one(k, dirfd, names[i]->d_name);
         free(names[i]);
     }
     free(names);
-    for (struct worker *w = pods_first(k); w; w = w->next) {
-        if (w->source != WORKER_MANIFEST || w->leaving)
-            continue;
-        if (w->unseen)
-            worker_leave(w, -1, true);
-        else
+    pods_list_end(k, WORKER_MANIFEST);
+    for (struct worker *w = pods_first(k); w; w = w->next)
+        if (w->source == WORKER_MANIFEST && !w->leaving)
             mirror_ensure(w);
-    }
-    pods_source_synced(k, WORKER_MANIFEST);
 }
 
 static void changed(void *arg, int events)

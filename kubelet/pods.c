@@ -24,7 +24,7 @@ struct pods {
     struct deferred *turn;
     struct kube_watch *watch;
     bool synced[2];
-    bool listing; /* the master's list is being read */
+    bool listing[2]; /* all that a source desires is being read */
 };
 
 /* --- the table ----------------------------------------------------------------------------------------- */
@@ -189,7 +189,7 @@ static void add(struct kubelet *k, enum worker_source source, struct desired *d)
     restore_from_api(w);
     if (cni_is_kept(k, w->uid)) /* of before a reboot: its address is given back before another is taken */
         w->sandbox = SANDBOX_LOST;
-    w->listed = source == WORKER_API && k->pods->listing;
+    w->listed = k->pods->listing[source];
     if (!w->listed)
         begin(k, w);
 }
@@ -224,6 +224,40 @@ void pods_apply(struct kubelet *k, enum worker_source source, struct desired *d)
     worker_update(w, d);
     report_record_pod(w);
     deletion(w, d->pod->metadata);
+}
+
+bool pods_are_synced(const struct kubelet *k)
+{
+    return k->pods->synced[WORKER_API] && k->pods->synced[WORKER_MANIFEST];
+}
+
+static void source_synced(struct kubelet *k, enum worker_source source)
+{
+    bool was = pods_are_synced(k);
+    k->pods->synced[source] = true;
+    if (!was && pods_are_synced(k))
+        restore_sweep(k);
+}
+
+void pods_list_begin(struct kubelet *k, enum worker_source source)
+{
+    k->pods->listing[source] = true;
+    for (struct worker *w = k->pods->first; w; w = w->next)
+        if (w->source == source)
+            w->unseen = !w->listed;
+}
+
+void pods_list_end(struct kubelet *k, enum worker_source source)
+{
+    k->pods->listing[source] = false;
+    for (struct worker *w = k->pods->first; w; w = w->next)
+        if (w->source == source && w->unseen)
+            worker_leave(w, -1, true);
+    /* Only now: what is gone had its share until here. */
+    for (struct worker *w = k->pods->first; w; w = w->next)
+        if (w->source == source && w->listed)
+            begin(k, w);
+    source_synced(k, source);
 }
 
 /* --- the master's watch -------------------------------------------------------------------------------- */
@@ -277,24 +311,12 @@ static void on_deleted(void *arg, const struct json *object)
 
 static void on_relisted(void *arg)
 {
-    struct kubelet *k = arg;
-    k->pods->listing = true;
-    for (struct worker *w = k->pods->first; w; w = w->next)
-        w->unseen = w->source == WORKER_API && !w->listed;
+    pods_list_begin(arg, WORKER_API);
 }
 
 static void on_synced(void *arg)
 {
-    struct kubelet *k = arg;
-    for (struct worker *w = k->pods->first; w; w = w->next)
-        if (w->source == WORKER_API && w->unseen)
-            worker_leave(w, -1, true);
-    /* Only now: what is gone had its share until here. */
-    k->pods->listing = false;
-    for (struct worker *w = k->pods->first; w; w = w->next)
-        if (w->listed)
-            begin(k, w);
-    pods_source_synced(k, WORKER_API);
+    pods_list_end(arg, WORKER_API);
 }
 
 static void on_failed(void *arg, const struct err *e)
@@ -311,22 +333,9 @@ void pods_start(struct kubelet *k)
         .synced = on_synced,
         .failed = on_failed};
     if (!k->kube) {
-        pods_source_synced(k, WORKER_API);
+        source_synced(k, WORKER_API);
         return;
     }
     auto_free char *path = mem_printf("/api/v1/pods?fieldSelector=spec.nodeName%%3D%s", k->o.node_name);
     k->pods->watch = kube_watch(k->kube, path, &ev, k);
-}
-
-bool pods_are_synced(const struct kubelet *k)
-{
-    return k->pods->synced[WORKER_API] && k->pods->synced[WORKER_MANIFEST];
-}
-
-void pods_source_synced(struct kubelet *k, enum worker_source source)
-{
-    bool was = pods_are_synced(k);
-    k->pods->synced[source] = true;
-    if (!was && pods_are_synced(k))
-        restore_sweep(k);
 }

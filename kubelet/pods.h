@@ -22,8 +22,10 @@ void pods_remove(struct kubelet *k, struct worker *w); /* and frees it */
 
 /* A static Pod is as desired; manifests.c. Takes d. */
 void pods_apply(struct kubelet *k, enum worker_source source, struct desired *d);
-/* Both sources have said all they know: what nobody desires goes (pods_sweep() does it). */
-void pods_source_synced(struct kubelet *k, enum worker_source source);
+/* A source is about to name all that it desires, and has: what it did not name goes, what is new is admitted
+ * then. When both have said all they know, what nobody desires is swept away. */
+void pods_list_begin(struct kubelet *k, enum worker_source source);
+void pods_list_end(struct kubelet *k, enum worker_source source);
 bool pods_are_synced(const struct kubelet *k);
 /* The mirror Pod of a static one at the master, NULL: none known. */
 void pods_mirror_changed(struct kubelet *k, struct worker *w);

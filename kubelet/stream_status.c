@@ -6,8 +6,8 @@
 enum { STREAM_STATUS_MAX = 64 << 10 };
 
 /* reason, cause: NULL where there is none. */
-static void write_failure(struct json_out *o, const char *message, const char *reason, const char *cause_reason,
-    const char *cause)
+static void write_failure(
+    struct json_out *o, const char *message, const char *reason, const char *cause_reason, const char *cause)
 {
     json_out_object(o, NULL);
     json_out_raw(o, "metadata", "{}", 2);

@@ -1,6 +1,6 @@
 /*
- * The last word of an exec or attach, on the error channel of v4 and v5.channel.k8s.io: a Status of the API, as
- * text. The caller frees it.
+ * The last word of an exec or attach, on the error channel of v4 and v5.channel.k8s.io: a Status of the API,
+ * as text. The caller frees it.
  */
 #ifndef WHERRY_KUBELET_STREAM_STATUS_H
 #define WHERRY_KUBELET_STREAM_STATUS_H

@@ -120,7 +120,7 @@ struct worker {
     bool keep_status;                    /* it ended before our time: the master's status of it stands */
     char *mirror_uid;                    /* the mirror Pod's at the master */
     struct http_call *mirror_call;
-    bool unseen;           /* not named by the master's list yet */
+    bool unseen;           /* not named by its source's list yet */
     bool listed;           /* new, and the list that named it goes on: who else is here is not known yet */
     bool attempted_before; /* it ran before we knew of it: it was admitted */
 };

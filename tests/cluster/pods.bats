@@ -54,3 +54,17 @@ is() { [ "$(k get pod "$1" -o jsonpath="$2")" = "$3" ]; }                       
     eventually 20 both_counted
     [ "$(counts | wc -l)" = 2 ]
 }
+
+@test "a static Pod has a mirror that no taint drives away; changed, it gets its host port back" {
+    local manifest=$CLUSTER_DIR/n1/state/manifests/static.json
+    static() { pod static "$(c "trap 'exit 0' TERM; echo $1; sleep 1000 & wait" '"ports":[{"containerPort":80,"hostPort":8099}]')" >"$manifest.tmp" && mv "$manifest.tmp" "$manifest"; }
+    says() { [ "$(k logs static-n1)" = "$1" ]; }
+    static one
+    eventually 15 says one
+    is static-n1 '{.metadata.ownerReferences[0].kind} {.spec.tolerations[*].effect} {.spec.tolerations[*].operator}' "Node NoExecute Exists"
+    static two
+    eventually 20 says two
+    rm "$manifest"
+    eventually 15 no_static
+}
+no_static() { ! k get pod static-n1; }

@@ -9,8 +9,10 @@ static void ends(void **state)
     auto_free char *good = stream_status_exit(0), *bad = stream_status_exit(137);
     assert_string_equal(good, "{\"metadata\":{},\"status\":\"Success\"}");
     assert_string_equal(bad,
-        "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated with non-zero exit code: exit "
-        "status 137\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":\"ExitCode\",\"message\":"
+        "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated with non-zero exit code: "
+        "exit "
+        "status "
+        "137\",\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":\"ExitCode\",\"message\":"
         "\"137\"}]}}");
 }
 
