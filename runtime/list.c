@@ -4,6 +4,7 @@
 #include "lib/mem.h"
 #include "runtime/record.h"
 #include "runtime/record_list.h"
+#include "runtime/report.h"
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -29,23 +30,21 @@ static const char *owner(struct arena *a, int dir)
     return st.st_uid ? arena_printf(a, "%u", st.st_uid) : "root";
 }
 
-static struct err *gather(int root, const struct str_list *ids, struct listing *l)
+static void gather(int root, const struct str_list *ids, struct listing *l)
 {
     l->v = arena_array(l->a, ids->n, sizeof(*l->v));
     for (size_t i = 0; i < ids->n; i++) {
         auto_close dir = -1;
         struct record r;
-        struct err *e = record_load(root, ids->v[i], l->a, &dir, &r);
-        if (e && err_kind(e) == ERR_NOT_FOUND) { /* just deleted */
-            err_free(e);
+        auto_err *e = record_load(root, ids->v[i], l->a, &dir, &r);
+        if (e && err_kind(e) != ERR_NOT_FOUND)    /* else it was just deleted */
+            report_warning("%s", err_message(e)); /* and the others are listed all the same */
+        if (e)
             continue;
-        }
-        TRY(e);
         struct oci_state s = record_state(&r, record_status(&r, dir));
         s.owner = owner(l->a, dir);
         l->v[l->n++] = s;
     }
-    return NULL;
 }
 
 static void cells(struct arena *a, const struct oci_state *s, const char *cell[COLUMNS])
@@ -94,7 +93,7 @@ static struct err *print_all(int root, struct arena *a, const struct str_list *i
 {
     struct listing l = {.a = a};
     auto_buf b = BUF_INIT(256 << 20);
-    TRY(gather(root, ids, &l));
+    gather(root, ids, &l);
     (as_json ? json : table)(&l, &b);
     TRY(buf_check(&b, "list"));
     return file_write_all(STDOUT_FILENO, b.data, b.len);

@@ -57,6 +57,17 @@ LIST
     [[ $output == *"that is not stopped: paused"* ]]
 }
 
+@test "list: a record that cannot be read hides no other" {
+    R run -d --bundle "$T/c" c
+    mkdir "$T/root/bad"
+    echo '{broken' >"$T/root/bad/state.json"
+    run R list
+    [ "$status" = 0 ]
+    [[ $output == *"container bad"* && $output == *"c "*running* ]]
+    [ "$(R list -f json 2>/dev/null | jq -r '.[].id')" = c ]
+    rm -r "$T/root/bad"
+}
+
 @test "kill: names, numbers and real-time signals" {
     export SCRIPT='for s in 1 10 15 34 35 37; do trap "echo $s >>/dev/shm/got" $s; done; echo ready >/dev/shm/ready; while :; do sleep 0.02; done'
     bundle c '.process.args=["sh","-c",$ENV.SCRIPT]'
