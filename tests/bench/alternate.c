@@ -82,7 +82,7 @@ static int running(void)
 static void await_quiet(void)
 {
     const struct timespec pause = {.tv_nsec = 2000000}, settle = {.tv_nsec = 20000000};
-    double end = now_ms() + 500;
+    double end = now_ms() + 200;
     nanosleep(&settle, NULL);
     for (int quiet = 0; quiet < 2 && now_ms() < end; nanosleep(&pause, NULL))
         quiet = running() <= 1 ? quiet + 1 : 0;

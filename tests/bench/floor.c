@@ -46,16 +46,18 @@ static void devices(void)
 
 static void masks(void)
 {
-    static const char *const files[] = {"proc/keys", "proc/timer_list"},
-                             *const folders[] = {"proc/acpi", "sys/firmware"},
-                             *const readonly[] = {"proc/bus", "proc/fs", "proc/irq", "proc/sys"};
-    for (unsigned i = 0; i < 4; i++) {
-        mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL);
-        mount(NULL, readonly[i], NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
-    }
-    for (unsigned i = 0; i < 2; i++)
-        mount("dev/null", files[i], NULL, MS_BIND, NULL);
-    for (unsigned i = 0; i < 2; i++)
+    static const char *const files[] = {"proc/interrupts", "proc/kcore", "proc/keys", "proc/latency_stats",
+        "proc/timer_list", "proc/timer_stats", "proc/sched_debug"},
+                             *const folders[] = {"proc/acpi", "proc/asound", "proc/scsi", "sys/firmware",
+                                 "sys/devices/virtual/powercap"},
+                             *const readonly[] = {
+                                 "proc/bus", "proc/fs", "proc/irq", "proc/sys", "proc/sysrq-trigger"};
+    for (unsigned i = 0; i < sizeof(readonly) / sizeof(*readonly); i++)
+        if (!mount(readonly[i], readonly[i], NULL, MS_BIND | MS_REC, NULL))
+            mount(NULL, readonly[i], NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL);
+    for (unsigned i = 0; i < sizeof(files) / sizeof(*files); i++)
+        mount("dev/null", files[i], NULL, MS_BIND, NULL); /* those that this kernel has */
+    for (unsigned i = 0; i < sizeof(folders) / sizeof(*folders); i++)
         mount("tmpfs", folders[i], "tmpfs", MS_RDONLY, "size=4k");
 }
 
