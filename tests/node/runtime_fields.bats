@@ -81,3 +81,37 @@ refused() {
     refused '.linux.sysctl={"net.ipv4.no_such":"1"}' 'linux.sysctl: "net.ipv4.no_such": '
     [ "$before" = "$(hostname) $(cat /proc/sys/kernel/msgmax)" ]
 }
+
+@test "features: every member of the specification, of the tables that are used; the options are checked elsewhere" {
+    local f
+    f=$(R features)
+    [ "$(jq -r '[.ociVersionMin,.ociVersionMax]|join(" ")' <<<"$f")" = "1.0.0 1.3.0" ]
+    [ "$(jq -r '.hooks|join(" ")' <<<"$f")" = "prestart createRuntime createContainer startContainer poststart poststop" ]
+    [ "$(jq -r '.linux.namespaces|sort|join(" ")' <<<"$f")" = "cgroup ipc mount network pid time user uts" ]
+    [ "$(jq -r '.linux.capabilities|length' <<<"$f")" -gt "$(cat /proc/sys/kernel/cap_last_cap)" ] ||
+        [ "$(jq -r '.linux.capabilities|length' <<<"$f")" -ge 41 ]
+    [ "$(jq -c '.linux|[.apparmor,.selinux,.intelRdt,.mountExtensions,.netDevices]' <<<"$f")" = \
+        '[{"enabled":true},{"enabled":true},{"enabled":true,"schemata":true,"monitoring":true},{"idmap":{"enabled":true}},{"enabled":true}]' ]
+    [ "$(jq -r '.linux.memoryPolicy|(.modes|length),(.flags|length)' <<<"$f" | tr '\n' ' ')" = "7 3 " ]
+    [ "$(jq -r '.linux.seccomp|(.actions|length),(.operators|length),(.knownFlags|length)' <<<"$f" | tr '\n' ' ')" = "9 7 4 " ]
+    [ "$(jq -r '.linux.seccomp|.supportedFlags-.knownFlags|length' <<<"$f")" = 0 ]
+    [ "$(jq -r '.annotations["io.github.seccomp.libseccomp.version"]' <<<"$f")" != null ]
+    [ "$(jq -r '.potentiallyUnsafeConfigAnnotations|type' <<<"$f")" = array ]
+    # each name that is said to be known is taken
+    local m
+    for m in $(jq -r '.linux.memoryPolicy.modes[]' <<<"$f"); do
+        case $m in MPOL_DEFAULT | MPOL_LOCAL) nodes= ;; *) nodes=0 ;; esac
+        in_container ".linux.memoryPolicy={mode:\"$m\",nodes:\"$nodes\"} | .process.capabilities.bounding=$(jq -c .linux.capabilities <<<"$f")" 'echo taken'
+        [[ $output == taken || ($output == *"linux.memoryPolicy: invalid argument"* && $m == MPOL_WEIGHTED_INTERLEAVE) ]] || { echo "$m: $output"; return 1; }
+    done
+}
+
+@test "a user namespace's own sysctls; a terminal that is too large" {
+    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$ROOTFS"
+    in_container '.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.sysctl={"user.max_ipc_namespaces":"7","net.ipv4.ip_forward":"1"}' \
+        'cat /proc/sys/user/max_ipc_namespaces /proc/sys/net/ipv4/ip_forward'
+    [ "$output" = "7
+1" ] || { echo "$output"; return 1; }
+    refused '.linux.sysctl={"user.max_ipc_namespaces":"7"}' 'needs a user namespace'
+    refused '.process.terminal=true | .process.consoleSize={height:70000,width:1}' 'process.consoleSize.height: 70000'
+}
