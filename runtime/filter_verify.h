@@ -3,9 +3,9 @@
  * arguments of one call, or one argument by order: the filter then decides by a rule that does not apply, and
  * nobody is told. So calls with more than one rule about arguments are tried out, on the native architecture:
  * what a comparison can tell apart are the values around those that it compares with, in the two halves in
- * which BPF sees them; all combinations of these are decided as the rules say, or the profile is refused. A
- * call with one such rule needs no proof, so a usual profile has three or four to try, once: the program is
- * kept.
+ * which BPF sees them; all combinations of these (of very many a sample) are decided as the rules say, or the
+ * profile is refused. A call with one such rule needs no proof, so a usual profile has three or four to try,
+ * once: the program is kept.
  */
 #ifndef WHERRY_RUNTIME_FILTER_VERIFY_H
 #define WHERRY_RUNTIME_FILTER_VERIFY_H
