@@ -247,6 +247,8 @@ static struct err *make_tree(struct init *in)
     in->root = c->rootfs_tree;
     /* chroot wants it on top of everything, and at its path a mount that is shared would reach the host */
     bool on_top = c->opts->no_pivot || c->rootfs_propagation & MS_SHARED;
+    if (c->rootfs_propagation & MS_SHARED) /* pivot_root(2) puts no old root into one that is */
+        TRY(rootfs_setattr(in->root, 0, 0, MS_PRIVATE, false));
     TRY(rootfs_attach(in->root, on_top ? NULL : c->rootfs));
     for (size_t i = 0; i < c->mounts.n; i++) {
         if (waits_for_runtime(&c->mounts.v[i]))

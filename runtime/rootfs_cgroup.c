@@ -24,10 +24,23 @@ static struct err *own_tree(
     return rootfs_setattr(*ret_fd, m->set, m->clear, MS_PRIVATE, false);
 }
 
+/* Whoever was given no cgroup sees all of them, and changes none. */
+static struct err *all_of_them(const struct mount_plan *m, int *ret_fd)
+{
+    TRY(rootfs_tree(CGROUPS_ROOT, true, ret_fd));
+    TRY(rootfs_setattr(*ret_fd, m->set, m->clear, MS_PRIVATE, true));
+    return rootfs_setattr(*ret_fd, MOUNT_ATTR_RDONLY, 0, 0, true);
+}
+
 static struct err *unified(int root, const struct mount_plan *m, const char *hierarchy, const char *cgroup)
 {
     auto_close tree = -1;
-    TRY(own_tree(m, hierarchy, cgroup, &tree));
+    struct err *e = own_tree(m, hierarchy, cgroup, &tree);
+    if (e && err_errno(e) == ENOENT && rootless()) {
+        err_free(e);
+        e = all_of_them(m, &tree);
+    }
+    TRY(e);
     return rootfs_move(root, tree, m->destination, true);
 }
 

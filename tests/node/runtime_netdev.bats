@@ -60,6 +60,7 @@ show='busybox ip -o addr show | grep -v ": lo"; busybox ip -o link show'
     N ip link add test1 type veth peer name test2
     in_node '.linux.netDevices={test0:{},test1:{name:"net%d"},test2:{name:"net%d"}}' 'busybox ip -o link show | busybox cut -d: -f2 | busybox cut -d@ -f1 | busybox tr -d " " | busybox sort'
     [ "$(tail -4 <<<"$output" | tr '\n' ' ')" = "lo net0 net1 test0 " ]
+    until_true eval '! N ip link show far0' # the kernel ends a namespace in its own time
     N ip link add test0 type veth peer name far0
     N ip addr add 10.9.0.5/24 dev test0
     chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$ROOTFS"

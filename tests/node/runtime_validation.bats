@@ -157,6 +157,17 @@ secret" ]
         esac || { echo "$p: $output"; return 1; }
     done
     ! grep -F "$ROOTFS" /proc/self/mountinfo
+    # a rootfs on a mount that is shared, as most hosts have them
+    run unshare -m bash -c '
+        source '"$BATS_TEST_DIRNAME"'/runtime.bash
+        T='"$T"' CG='"$CG"' ROOTFS=$T/fs
+        mkdir $T/fs; mount -t tmpfs t $T/fs; mount --make-shared $T/fs; make_rootfs $T/fs
+        export SCRIPT="echo runs"
+        for p in shared rshared rslave; do run_in c ".linux.rootfsPropagation=\"$p\""; done; grep -c " $T/fs" /proc/self/mountinfo'
+    [ "$output" = "runs
+runs
+runs
+1" ] || { echo "$output"; return 1; }
 }
 
 @test "no-pivot: the rootfs is / all the same, read-only, with its mounts" {
