@@ -1,27 +1,11 @@
 /* What the options of exec make of a container's process: --user (CVE-2026-30892: "1" became 0), --process,
  * --env, --cap, --cgroup. */
-#include "tests/unit/test.h"
 
 #include "lib/mem.h"
 #include "runtime/exec_process.h"
 #include "runtime/process.h"
 #include "runtime/subcgroups.h"
-
-static struct arena *a;
-
-static int setup(void **state)
-{
-    (void)state;
-    a = arena_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(a);
-    return 0;
-}
+#include "tests/unit/runtime/arena.h"
 
 static void test_user(void **state)
 {

@@ -2,24 +2,8 @@
 #include "lib/mem.h"
 #include "runtime/idmap.h"
 #include "runtime/mounts.h"
-#include "tests/unit/test.h"
+#include "tests/unit/runtime/arena.h"
 #include <linux/mount.h>
-
-static struct arena *a;
-
-static int setup(void **state)
-{
-    (void)state;
-    a = arena_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(a);
-    return 0;
-}
 
 #define USERNS                                                                                               \
     "\"namespaces\":[{\"type\":\"user\"}],\"uidMappings\":[{\"containerID\":0,\"hostID\":0,\"size\":1},"     \

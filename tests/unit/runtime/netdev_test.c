@@ -1,24 +1,8 @@
 /* linux.netDevices: which interfaces, under which names. */
 #include "lib/mem.h"
 #include "runtime/netdev.h"
-#include "tests/unit/test.h"
+#include "tests/unit/runtime/arena.h"
 #include <sched.h>
-
-static struct arena *a;
-
-static int setup(void **state)
-{
-    (void)state;
-    a = arena_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(a);
-    return 0;
-}
 
 static struct err *plan(const char *devices, int ns, struct netdev_list *ret)
 {

@@ -9,31 +9,11 @@
 #include "runtime/record.h"
 #include "runtime/signals.h"
 #include "runtime/sysctl.h"
+#include "tests/unit/runtime/arena.h"
 #include <sched.h>
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
 #include <sys/mount.h>
-
-#include <cmocka.h>
-
-static struct arena *a;
-
-static int setup(void **state)
-{
-    (void)state;
-    a = arena_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(a);
-    return 0;
-}
 
 static struct oci_config *config(const char *text)
 {
@@ -42,15 +22,6 @@ static struct oci_config *config(const char *text)
     if (e)
         fail_msg("%s", err_message(e));
     return c;
-}
-
-static void refused(struct err *e, enum err_kind kind, const char *text)
-{
-    assert_non_null(e);
-    if (!strstr(err_message(e), text))
-        fail_msg("\"%s\" is not in \"%s\"", text, err_message(e));
-    assert_int_equal(err_kind(e), kind);
-    err_free(e);
 }
 
 #define MOUNTS(list) "{\"ociVersion\":\"1.2.0\",\"mounts\":[" list "]}"

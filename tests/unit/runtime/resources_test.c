@@ -3,23 +3,7 @@
 #include "lib/mem.h"
 #include "runtime/cgroups.h"
 #include "runtime/resources.h"
-#include "tests/unit/test.h"
-
-static struct arena *a;
-
-static int setup(void **state)
-{
-    (void)state;
-    a = arena_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(a);
-    return 0;
-}
+#include "tests/unit/runtime/arena.h"
 
 static bool all_v1(const void *arg, const char *controller)
 {

@@ -1,26 +1,10 @@
 /* How a process is run: scheduler, I/O priority, processors, memory nodes, execution domain. */
 #include "lib/mem.h"
 #include "runtime/scheduling.h"
-#include "tests/unit/test.h"
+#include "tests/unit/runtime/arena.h"
 #include <linux/mempolicy.h>
 #include <linux/sched.h>
 #include <sys/personality.h>
-
-static struct arena *a;
-
-static int setup(void **state)
-{
-    (void)state;
-    a = arena_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(a);
-    return 0;
-}
 
 /* text: members of process, or, from a '|' on, of linux. */
 static struct err *plan(const char *text, struct scheduling *ret)

@@ -2,41 +2,12 @@
 #include "lib/mem.h"
 #include "runtime/filter.h"
 #include "tests/fuzz/runtime/programs.h"
+#include "tests/unit/runtime/arena.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include <cmocka.h>
-
-static struct arena *a;
-
-static int setup(void **state)
-{
-    (void)state;
-    a = arena_new();
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    arena_free(a);
-    return 0;
-}
-
-static void refused(struct err *e, enum err_kind kind, const char *text)
-{
-    assert_non_null(e);
-    if (!strstr(err_message(e), text))
-        fail_msg("\"%s\" is not in \"%s\"", text, err_message(e));
-    assert_int_equal(err_kind(e), kind);
-    err_free(e);
-}
 
 static struct err *compile(const char *profile, struct process_filter *f)
 {
