@@ -4,6 +4,10 @@
  * is libseccomp's business: the verdict must then be one of theirs. Where several compare different arguments
  * of one call, or one by order, libseccomp 2.5 mixes them up in ways that cannot be seen in the program:
  * those calls are not judged.
+ *
+ * A timeout inside seccomp_rule_add_array() is a known one of libseccomp 2.5.4, which does not come back from
+ * some overlapping rules (mkdir: ERRNO 1 where a1 is masked, a2 < X and a0 != Y; then ERRNO 2 where a2 < X
+ * and a0 != Y).
  */
 #include "lib/mem.h"
 #include "runtime/filter.h"
