@@ -2,6 +2,7 @@
 #include "runtime/container.h"
 #include "lib/file.h"
 #include "lib/mem.h"
+#include "runtime/descriptors.h"
 #include "runtime/notify.h"
 #include "runtime/report.h"
 #include "runtime/sysctl.h"
@@ -98,18 +99,12 @@ static struct err *plan_terminal(struct container *c)
 
 static struct err *plan_preserve(struct container *c)
 {
-    const char *listen = getenv("LISTEN_FDS");
-    long n = listen ? strtol(listen, NULL, 10) : 0;
-    if (n < 0 || n > 300 || c->opts->preserve_fds < 0 || c->opts->preserve_fds > 300)
-        return err_new(ERR_INVALID, "--preserve-fds: must be 0 to 300, with those of LISTEN_FDS");
-    c->preserve = (int)(n + c->opts->preserve_fds);
-    if (n) {
-        process_setenv(&c->process, c->arena, "LISTEN_FDS", listen);
+    int listen;
+    TRY(descriptors_preserved(c->opts->preserve_fds, &c->preserve, &listen));
+    if (listen) {
+        process_setenv(&c->process, c->arena, "LISTEN_FDS", getenv("LISTEN_FDS"));
         process_setenv(&c->process, c->arena, "LISTEN_PID", "1");
     }
-    for (int fd = 3; fd < 3 + c->preserve; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            return err_sys(errno, "--preserve-fds: preserved-fd %d (descriptor %d)", fd - 3, fd);
     return NULL;
 }
 

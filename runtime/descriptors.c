@@ -2,8 +2,28 @@
 #include "runtime/descriptors.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#define PRESERVE_MAX 300
+
+struct err *descriptors_preserved(int64_t option, int *ret, int *ret_listen)
+{
+    const char *listen = getenv("LISTEN_FDS");
+    long n = listen ? strtol(listen, NULL, 10) : 0;
+    if (n < 0 || n > PRESERVE_MAX || option < 0 || option > PRESERVE_MAX)
+        return err_new(
+            ERR_INVALID, "--preserve-fds: must be 0 to %d, with those of LISTEN_FDS", PRESERVE_MAX);
+    *ret = (int)(n + option);
+    *ret_listen = (int)n;
+    for (int fd = 3; fd < 3 + *ret; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        if (flags < 0 || flags & FD_CLOEXEC) /* ours, in the place of one that is not there */
+            return err_sys(EBADF, "--preserve-fds: preserved-fd %d (descriptor %d)", fd - 3, fd);
+    }
+    return NULL;
+}
 
 struct err *descriptors_close(int preserve, int *const *keep, int n)
 {

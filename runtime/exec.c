@@ -3,6 +3,7 @@
 #include "lib/args.h"
 #include "lib/file.h"
 #include "lib/mem.h"
+#include "runtime/descriptors.h"
 #include "runtime/exec_process.h"
 #include "runtime/foreground.h"
 #include "runtime/handover.h"
@@ -50,19 +51,6 @@ static struct err *prepare_console(const struct exec_options *o, struct join *j,
     return NULL;
 }
 
-static struct err *preserve(const struct exec_options *o, struct join *j)
-{
-    const char *listen = getenv("LISTEN_FDS");
-    long n = listen ? strtol(listen, NULL, 10) : 0;
-    if (n < 0 || n > 300 || o->preserve_fds < 0 || o->preserve_fds > 300)
-        return err_new(ERR_INVALID, "--preserve-fds: must be 0 to 300, with those of LISTEN_FDS");
-    j->preserve = (int)(n + o->preserve_fds);
-    for (int fd = 3; fd < 3 + j->preserve; fd++)
-        if (fcntl(fd, F_GETFD) < 0)
-            return err_sys(errno, "--preserve-fds: preserved-fd %d (descriptor %d)", fd - 3, fd);
-    return NULL;
-}
-
 static struct err *plan_scheduling(const struct oci_process *p, const struct record *r, struct join *j)
 {
     const struct oci_cpu_affinity *cpus = p->exec_cpu_affinity;
@@ -88,8 +76,8 @@ static struct err *exec(
     struct record r;
     struct oci_process p;
     struct foreground fg;
-    int console;
-    TRY(preserve(o, &j));
+    int console, listen;
+    TRY(descriptors_preserved(o->preserve_fds, &j.preserve, &listen));
     TRY(subcgroups_parse(a, &o->cgroups, &j.cgroups));
     TRY(find_container(g, operands[0], o->ignore_paused, &j, &r));
     if (!r.process)

@@ -60,7 +60,7 @@ manager() {
 
 @test "--preserve-fds: one that is not open is an error" {
     bundle c "$sleeper"
-    run bash -c 'exec 3>&-; exec "$@"' bash "$WHERRY_BIN/wherry-runtime" --root "$T/root" run --preserve-fds=1 --bundle "$T/c" c
+    run bash -c 'exec 3>&-; exec "$@"' bash "$WHERRY_BIN/wherry-runtime" --root "$T/root" run --preserve-fds=1 --bundle "$T/c" c </dev/null
     [ "$status" = 1 ]
     [[ $output == *"preserved-fd 0 (descriptor 3): bad file descriptor"* ]]
 }
