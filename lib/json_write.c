@@ -6,9 +6,15 @@
 #include "lib/utf8.h"
 #include <string.h>
 
-static bool plain(unsigned char c)
+/* How many bytes from the front stand for themselves. */
+static size_t plain_run(const unsigned char *s, size_t n)
 {
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+    static const bool plain[256] = {
+        [0x20 ... '"' - 1] = true, ['"' + 1 ... '\\' - 1] = true, ['\\' + 1 ... 0x7e] = true};
+    size_t run = 0;
+    while (run < n && plain[s[run]])
+        run++;
+    return run;
 }
 
 static void escape(struct buf *b, unsigned char c)
@@ -24,13 +30,21 @@ static void escape(struct buf *b, unsigned char c)
 static void write_string(struct buf *b, const char *text, size_t n)
 {
     const unsigned char *s = (const unsigned char *)text;
+    size_t run = plain_run(s, n);
+    if (run == n) { /* almost always */
+        char *to = buf_room(b, n + 2);
+        if (!to)
+            return;
+        to[0] = to[n + 1] = '"';
+        if (n)
+            memcpy(to + 1, text, n);
+        buf_grown(b, n + 2);
+        return;
+    }
     buf_addc(b, '"');
-    for (size_t i = 0; i < n;) {
-        size_t run = i;
-        while (run < n && plain(s[run]))
-            run++;
-        buf_add(b, s + i, run - i);
-        i = run;
+    for (size_t i = 0; i < n; run = plain_run(s + i, n - i)) {
+        buf_add(b, s + i, run);
+        i += run;
         if (i == n)
             break;
         if (s[i] < 0x80) {

@@ -312,10 +312,22 @@ static int by_name(const void *a, const void *b)
     return c ? c : (x->index > y->index) - (x->index < y->index);
 }
 
+#define FEW 16
+static bool repeats(const struct json *in)
+{
+    for (size_t i = 1; i < in->n; i++)
+        for (size_t k = 0; k < i; k++)
+            if (!strcmp(in->members[i].name, in->members[k].name))
+                return true;
+    return false;
+}
+
 /* Which members stood before under the same name; NULL: none did. */
 static const bool *find_repeats(struct decode *d, const struct json *in)
 {
     bool *again = NULL;
+    if (in->n <= FEW && !repeats(in))
+        return NULL;
     auto_free struct order *o = mem_array(in->n + 1u, sizeof(*o));
     for (size_t i = 0; i < in->n; i++)
         o[i] = (struct order){in->members[i].name, i};

@@ -3,6 +3,7 @@
  */
 #include "master/object.h"
 #include "lib/clock.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -162,7 +163,7 @@ static struct object *build(
 
 struct object *object_new(const struct kind *kind, const struct json *tree, uint64_t rev)
 {
-    auto_arena *a = arena_new();
+    char revision[24];
     auto_buf b = BUF_INIT(OBJECT_MAX);
     struct json_out out = {.buf = &b};
     json_out_object(&out, NULL);
@@ -173,8 +174,9 @@ struct object *object_new(const struct kind *kind, const struct json *tree, uint
         if (strcmp(m->name, "resourceVersion") != 0)
             json_out_value(&out, m->name, &m->value);
     }
+    snprintf(revision, sizeof(revision), "%llu", (unsigned long long)rev);
     if (rev)
-        json_out_str(&out, "resourceVersion", arena_printf(a, "%llu", (unsigned long long)rev));
+        json_out_str(&out, "resourceVersion", revision);
     json_out_end_object(&out);
     json_each_member (m, tree) {
         if (strcmp(m->name, "kind") != 0 && strcmp(m->name, "apiVersion") != 0 &&
