@@ -59,6 +59,19 @@ bool json_bool(const struct json *j, bool fallback)
     return j && j->type == JSON_BOOL ? j->boolean : fallback;
 }
 
+const char *json_type_name(const struct json *j)
+{
+    static const char *const names[] = {
+        [JSON_NULL] = "null",
+        [JSON_BOOL] = "bool",
+        [JSON_NUMBER] = "number",
+        [JSON_STRING] = "string",
+        [JSON_ARRAY] = "array",
+        [JSON_OBJECT] = "object",
+    };
+    return names[j->type];
+}
+
 static int by_name(const void *a, const void *b)
 {
     const struct json_member *const *x = a, *const *y = b;

@@ -52,6 +52,7 @@ const struct json *json_at(const struct json *j, ...) __attribute__((sentinel));
 const char *json_str(const struct json *j);        /* NULL unless a string without NUL bytes */
 bool json_int(const struct json *j, int64_t *ret); /* false unless a number that is an integer in range */
 bool json_bool(const struct json *j, bool fallback);
+const char *json_type_name(const struct json *j);            /* "object" */
 bool json_equal(const struct json *a, const struct json *b); /* member order does not matter */
 
 #define json_each_item(it, j)                                                                                \

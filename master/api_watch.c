@@ -88,48 +88,17 @@ static void send_object(struct watcher *w, const char *type, const struct object
     send_event(w, type, b.data, b.len);
 }
 
+/* An object of the kind with nothing in it but the version. */
 static void send_bookmark(struct watcher *w, bool initial_end)
 {
-    const struct resource *r = w->call->resource;
-    bool partial = w->call->accept.as == AS_PARTIAL || w->call->accept.as == AS_PARTIAL_LIST;
-    auto_buf b = BUF_INIT(4096);
-    struct json_out o = {.buf = &b};
-    char rev[24];
-    snprintf(rev, sizeof(rev), "%llu", (unsigned long long)w->told);
-    json_out_object(&o, NULL);
-    if (w->call->accept.as == AS_TABLE) {
-        json_out_str(&o, "kind", "Table");
-        json_out_str(&o, "apiVersion", "meta.k8s.io/v1");
-        json_out_object(&o, "metadata");
-        json_out_str(&o, "resourceVersion", rev);
-        json_out_end_object(&o);
-        json_out_null(&o, "columnDefinitions");
-        json_out_array(&o, "rows");
-        json_out_object(&o, NULL);
-        json_out_array(&o, "cells");
-        json_out_end_array(&o);
-        json_out_object(&o, "object");
-    }
-    bool meta_only = partial || w->call->accept.as == AS_TABLE;
-    json_out_str(&o, "kind", meta_only ? "PartialObjectMetadata" : r->kind->name);
-    char version[64];
-    snprintf(version, sizeof(version), "%s%s%s", r->group, *r->group ? "/" : "", r->version);
-    json_out_str(&o, "apiVersion", meta_only ? "meta.k8s.io/v1" : version);
-    json_out_object(&o, "metadata");
-    json_out_str(&o, "resourceVersion", rev);
-    if (initial_end) {
-        json_out_object(&o, "annotations");
-        json_out_str(&o, "k8s.io/initial-events-end", "true");
-        json_out_end_object(&o);
-    }
-    json_out_end_object(&o);
-    json_out_end_object(&o);
-    if (w->call->accept.as == AS_TABLE) {
-        json_out_end_object(&o);
-        json_out_end_array(&o);
-        json_out_end_object(&o);
-    }
-    send_event(w, "BOOKMARK", b.data, b.len);
+    auto_arena *a = arena_new();
+    const struct json *tree = &json_empty_object;
+    if (initial_end)
+        tree = json_with_at(
+            a, tree, json_new_str(a, "true"), "metadata", "annotations", "k8s.io/initial-events-end", NULL);
+    struct object *o = object_new(w->call->resource->kind, tree, w->told);
+    send_object(w, "BOOKMARK", o);
+    object_unref(o);
 }
 
 static bool sees(const struct watcher *w, const struct object *o)

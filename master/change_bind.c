@@ -40,6 +40,9 @@ static const struct status *refuse(
     const char *there = json_str(json_at(pod, "spec", "nodeName", NULL));
     const struct json *gates = json_at(pod, "spec", "schedulingGates", NULL);
     const char *why = NULL;
+    const char *name = json_str(json_at(binding, "metadata", "name", NULL));
+    if (!name || strcmp(name, x->name) != 0)
+        return status_bad_request(a, "name in URL does not match name in Binding object");
     if (!node || !*node)
         return status_new(a, 500, NULL, "target.name: Required value");
     if (kind && *kind && strcmp(kind, "Node") != 0 && strcmp(kind, "") != 0)

@@ -187,16 +187,10 @@ static const struct json *apply_patch(struct changing *x, const struct json *doc
     if (x->c->verb == CHANGE_PATCH_JSON)
         return patch_json(x, doc, patch);
     if (!patch || patch->type != JSON_OBJECT) {
-        static const char *const names[] = {[JSON_NULL] = "null",
-            [JSON_BOOL] = "bool",
-            [JSON_NUMBER] = "number",
-            [JSON_STRING] = "string",
-            [JSON_ARRAY] = "array",
-            [JSON_OBJECT] = "object"};
         changing_fail(x, status_bad_request(x->arena,
                              "error decoding patch: json: cannot unmarshal %s into Go value of type "
                              "map[string]interface {}",
-                             names[patch ? patch->type : JSON_NULL]));
+                             json_type_name(patch ? patch : &json_null)));
         return NULL;
     }
     if (x->c->verb == CHANGE_PATCH_MERGE)

@@ -90,6 +90,7 @@ static void on_rc(void *arg, const struct object *before, const struct object *n
 
 struct gather {
     struct arena *a;
+    const struct replication_want *want;
     const struct str_map *template_labels;
     struct replication_pod *pods;
     const struct object **objects;
@@ -132,10 +133,13 @@ static void read_status(struct arena *a, const struct object *o, struct replicat
     p->deletion_cost = cost ? strtoll(cost, NULL, 10) : 0;
 }
 
+/* Its own Pods and those that it may adopt: others are not even parsed. */
 static bool gather_pod(void *arg, const struct object *o)
 {
     struct gather *g = arg;
     const struct object_owner *owner = object_controller(o);
+    if (owner ? strcmp(owner->uid, g->want->uid) != 0 : !replication_selects(g->want->selector, &o->labels))
+        return true;
     if (g->n == g->room) {
         size_t room = g->room ? g->room * 2 : 64;
         struct replication_pod *pods = arena_array(g->a, room, sizeof(*pods));
@@ -309,7 +313,7 @@ static void replicate(void *arg, const char *ns, const char *name)
     labels.v = arena_array(a, template_labels ? template_labels->n : 0, sizeof(*labels.v));
     json_each_member (l, template_labels)
         labels.v[labels.n++] = (struct str_pair){l->name, json_str(&l->value)};
-    struct gather g = {.a = a, .template_labels = &labels};
+    struct gather g = {.a = a, .want = &want, .template_labels = &labels};
     registry_each(r->cluster->registry, KIND_POD, ns, gather_pod, &g);
     for (size_t i = 0; i < g.n; i++)
         object_ref(g.objects[i]);

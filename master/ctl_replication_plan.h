@@ -1,6 +1,6 @@
 /*
- * What a ReplicationController has to do: pure. The controller and the Pods of its namespace come in; how
- * many Pods to make, which to delete, adopt and release, and the status to report come out.
+ * What a ReplicationController has to do: pure. The controller, its Pods and those that it might adopt come
+ * in; how many Pods to make, which to delete, adopt and release, and the status to report come out.
  */
 #ifndef WHERRY_MASTER_CTL_REPLICATION_PLAN_H
 #define WHERRY_MASTER_CTL_REPLICATION_PLAN_H

@@ -51,19 +51,6 @@ static void problem(struct decode *d, const char *what, const struct where *at)
     l->v[l->n++] = arena_printf(d->arena, "%s field \"%s\"", what, path_text(d, at, true));
 }
 
-static const char *json_kind(const struct json *j)
-{
-    static const char *const names[] = {
-        [JSON_NULL] = "null",
-        [JSON_BOOL] = "bool",
-        [JSON_NUMBER] = "number",
-        [JSON_STRING] = "string",
-        [JSON_ARRAY] = "array",
-        [JSON_OBJECT] = "object",
-    };
-    return names[j->type];
-}
-
 /* How Go names the type of a field, as well as the schema knows it. */
 static const char *go_type(struct decode *d, const struct schema_field *f, enum schema_shape shape)
 {
@@ -97,8 +84,8 @@ static bool wrong_type(struct decode *d, const struct schema *s, const struct sc
 {
     bool number = in->type == JSON_NUMBER && (f->base == SCHEMA_INT32 || f->base == SCHEMA_INT64);
     d->failure = arena_printf(d->arena, "json: cannot unmarshal %s%s%s into Go struct field %s.%s of type %s",
-        json_kind(in), number ? " " : "", number ? in->text : "", schema_short(s), path_text(d, at, false),
-        go_type(d, f, shape));
+        json_type_name(in), number ? " " : "", number ? in->text : "", schema_short(s),
+        path_text(d, at, false), go_type(d, f, shape));
     return false;
 }
 
@@ -414,7 +401,7 @@ bool decode_object(struct decode *d, const struct schema *s, const struct json *
 {
     if (in->type != JSON_OBJECT) {
         d->failure = arena_printf(d->arena, "json: cannot unmarshal %s into Go value of type %s%s",
-            json_kind(in), "v1.", schema_short(s));
+            json_type_name(in), "v1.", schema_short(s));
         return false;
     }
     return decode_struct(d, s, in, NULL, ret);

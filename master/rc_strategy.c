@@ -61,14 +61,33 @@ static void check_template(struct admission *x, const struct json *spec, const s
             "activeDeadlineSeconds in ReplicaSet is not Supported");
 }
 
+static void validate_status(struct invalid *v, const struct json *status)
+{
+    static const char *const counts[] = {
+        "replicas", "fullyLabeledReplicas", "readyReplicas", "availableReplicas", "observedGeneration"};
+    enum { REPLICAS, LABELED, READY, AVAILABLE, GENERATION, N };
+    const struct path *p = PATH(NULL, "status");
+    int64_t n[N] = {0};
+    for (size_t i = 0; i < N; i++)
+        if (json_int(json_get(status, counts[i]), &n[i]) && n[i] < 0)
+            invalid_int(v, PATH(p, counts[i]), n[i], "must be greater than or equal to 0");
+    for (size_t i = LABELED; i <= AVAILABLE; i++)
+        if (n[i] > n[REPLICAS])
+            invalid_int(v, PATH(p, counts[i]), n[i], "cannot be greater than status.replicas");
+    if (n[AVAILABLE] > n[READY])
+        invalid_int(v, PATH(p, counts[AVAILABLE]), n[AVAILABLE], "cannot be greater than readyReplicas");
+}
+
 static void validate(struct admission *x, struct json *rc)
 {
     static const char *const counts[] = {"minReadySeconds", "replicas"};
     struct invalid *v = &x->invalid;
     const struct json *spec = json_get(rc, "spec"), *selector = json_get(spec, "selector");
     const struct path *p = PATH(NULL, "spec");
-    if (x->sub == SUB_STATUS)
+    if (x->sub == SUB_STATUS) {
+        validate_status(v, json_get(rc, "status"));
         return;
+    }
     int64_t n;
     if (!selector || !selector->n)
         invalid_required(v, PATH(p, "selector"), "");

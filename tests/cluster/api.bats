@@ -180,6 +180,14 @@ no_pods_of_web() { [ -z "$(k get pods -l app=web -o name)" ]; }
     [[ "$output" == *'"ERROR"'*'"code":410'* ]]
 }
 
+@test "a watch as a table: the bookmark is a row, too" {
+    local pki=$API_DIR/state/pki line
+    line=$(in_net curl -sS --max-time 20 --cacert "$pki/ca.crt" --cert "$pki/admin.crt" --key "$pki/admin.key" \
+        -H 'Accept: application/json;as=Table;g=meta.k8s.io;v=v1' \
+        "https://198.18.0.1:6443/api/v1/configmaps?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&labelSelector=none&timeoutSeconds=1")
+    [[ "$line" == '{"type":"BOOKMARK","object":{"kind":"Table",'*'"cells":["",0,"<unknown>"]'*'"k8s.io/initial-events-end":"true"'* ]]
+}
+
 @test "a namespace goes with everything in it" {
     k create ns gone >/dev/null
     k -n gone create configmap a >/dev/null

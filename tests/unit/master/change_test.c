@@ -294,6 +294,48 @@ static void test_kill_loses_nothing(void **state)
     }
 }
 
+static void test_binding_names_its_pod(void **state)
+{
+    struct fixture *f = *state;
+    fixture_change(f, CHANGE_CREATE, KIND_SERVICE_ACCOUNT, SUB_NONE, NULL,
+        "{\"metadata\":{\"name\":\"default\"}}", false);
+    fixture_change(f, CHANGE_CREATE, KIND_POD, SUB_NONE, NULL,
+        "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}",
+        false);
+    assert_int_equal(f->code, 201);
+    fixture_change(f, CHANGE_CREATE, KIND_POD, SUB_BINDING, "p",
+        "{\"metadata\":{\"name\":\"q\"},\"target\":{\"kind\":\"Node\",\"name\":\"n\"}}", false);
+    assert_int_equal(f->code, 400);
+    assert_string_equal(f->message, "name in URL does not match name in Binding object");
+    fixture_change(f, CHANGE_CREATE, KIND_POD, SUB_BINDING, "p",
+        "{\"metadata\":{\"name\":\"p\"},\"target\":{\"kind\":\"Node\",\"name\":\"n\"}}", false);
+    assert_int_equal(f->code, 201);
+}
+
+static void test_controller_status_adds_up(void **state)
+{
+    struct fixture *f = *state;
+    fixture_change(f, CHANGE_CREATE, KIND_REPLICATION_CONTROLLER, SUB_NONE, NULL,
+        "{\"metadata\":{\"name\":\"r\"},\"spec\":{\"selector\":{\"a\":\"b\"},\"template\":{\"metadata\":{"
+        "\"labels\":{\"a\":"
+        "\"b\"}},\"spec\":{\"containers\":[{\"name\":\"c\",\"image\":\"i\"}]}}}}",
+        false);
+    assert_int_equal(f->code, 201);
+    fixture_change(f, CHANGE_PATCH_MERGE, KIND_REPLICATION_CONTROLLER, SUB_STATUS, "r",
+        "{\"status\":{\"replicas\":1,\"readyReplicas\":2,\"availableReplicas\":-1}}", false);
+    assert_int_equal(f->code, 422);
+    assert_string_equal(f->causes,
+        "status.availableReplicas: Invalid value: -1: must be greater than or equal to 0\n"
+        "status.readyReplicas: Invalid value: 2: cannot be greater than status.replicas\n");
+    fixture_change(f, CHANGE_PATCH_MERGE, KIND_REPLICATION_CONTROLLER, SUB_STATUS, "r",
+        "{\"status\":{\"replicas\":2,\"readyReplicas\":1,\"availableReplicas\":2}}", false);
+    assert_string_equal(
+        f->causes, "status.availableReplicas: Invalid value: 2: cannot be greater than readyReplicas\n");
+    fixture_change(f, CHANGE_PATCH_MERGE, KIND_REPLICATION_CONTROLLER, SUB_STATUS, "r",
+        "{\"status\":{\"replicas\":2,\"readyReplicas\":2,\"availableReplicas\":2}}", false);
+    assert_int_equal(f->code, 200);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_begin, fixture_end)
 int main(void)
 {
@@ -311,6 +353,8 @@ int main(void)
         TEST(test_scale),
         TEST(test_service_addresses),
         TEST(test_namespace_end),
+        TEST(test_binding_names_its_pod),
+        TEST(test_controller_status_adds_up),
         TEST(test_kill_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
