@@ -59,7 +59,7 @@ static long split(int64_t ns, char text[CLOCK_TEXT])
 void clock_rfc3339(int64_t ns, char text[CLOCK_TEXT])
 {
     split(ns, text);
-    strcat(text, "Z"); /* CLOCK_TEXT has room for nanoseconds, too */
+    memcpy(text + strlen(text), "Z", 2); /* CLOCK_TEXT has room for nanoseconds, too */
 }
 
 void clock_rfc3339_micro(int64_t ns, char text[CLOCK_TEXT])
