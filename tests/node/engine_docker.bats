@@ -51,7 +51,7 @@ security() {
     say dorun --rm --security-opt seccomp=unconfined $IMAGE grep Seccomp: /proc/self/status
     echo '{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":38}]}' >"$profile"
     say dorun --rm --security-opt seccomp="$profile" $IMAGE mkdir /tmp/x
-    say dorun --rm --read-only --tmpfs /t:size=1m $IMAGE sh -c 'touch /x; touch /t/x && df /t | tail -1'
+    say dorun --rm --read-only --tmpfs /t:size=1m $IMAGE sh -c 'exec 2>&1; touch /x; touch /t/x && df /t | tail -1'
     say dorun --rm $IMAGE sh -c 'sed -E "s/^[^ ]+ ([^ ]+) [^ ]+ (r[ow]).*/\1 \2/; /fs.cgroup/d" /proc/mounts | sort'
     mkdir -p "$v" && echo data >"$v/f"
     say dorun --rm -v "$v:/v:ro" $IMAGE sh -c 'exec 2>&1; cat /v/f; touch /v/x'

@@ -145,7 +145,7 @@ made() {
 
 more() {
     say podrun -d --name c-$N $IMAGE sleep 1000
-    say P exec c-$N sh -c 'echo out; echo err >&2; exit 42'
+    say P exec c-$N sh -c 'echo err >&2; exit 42'
     say P exec c-$N nope
     say P exec c-$N /nope
     say P exec c-$N /etc

@@ -78,11 +78,16 @@ say_status() {
     printf '$ %s\n-> %d\n' "$*" "$rc" | normalised
 }
 
-# say_tty ROWS COLUMNS SHELL-COMMAND: on a terminal of that size.
+# say_tty ROWS COLUMNS SHELL-COMMAND: on a terminal of that size. An engine that attaches late has nothing of a command that
+# ended before: again then, until something was said.
 say_tty() {
-    local out rc=0
-    out=$(script -qec "stty rows $1 cols $2; $3" /dev/null </dev/null 2>&1) || rc=$?
-    printf '$ %s\n%s\n-> %d\n' "$3" "$out" "$rc" | normalised | sed '/^$/d' # script shows the end of its input
+    local i out rc
+    for i in 1 2 3 4 5; do
+        rc=0
+        out=$(script -qec "stty rows $1 cols $2; $3" /dev/null </dev/null 2>&1 | normalised | sed '/^$/d'; exit "${PIPESTATUS[0]}") || rc=$?
+        [ -z "$out" ] || break
+    done
+    printf '$ %s\n%s\n-> %d\n' "$3" "$out" "$rc" | normalised
 }
 
 # In a container: says the terminal's size once it is ROWS COLUMNS; engines set it after the start.
