@@ -11,6 +11,7 @@
 #       eventually SECONDS COMMAND...
 
 BIN=${WHERRY_BIN:-$PWD/build/release/bin}
+. "${BASH_SOURCE[0]%/*}/../eventually.bash"
 
 in_net() { nsenter --net="/run/netns/$API_NET" "$@"; }
 
@@ -26,20 +27,6 @@ as() {
         -H "Content-Type: ${2:-application/json}" ${1:+--data-binary "$1"} "https://198.18.0.1:6443$path"
 }
 api() { as admin "$@"; }
-
-eventually() {
-    local deadline=$((SECONDS + $1)) out
-    shift
-    while ! out=$("$@" 2>&1); do
-        if ((SECONDS >= deadline)); then
-            echo "not within the time: $*"
-            echo "$out"
-            return 1
-        fi
-        sleep 0.05
-    done
-    [ -z "$out" ] || echo "$out"
-}
 
 master_again() {
     (exec nsenter --net="/run/netns/$API_NET" setsid "$BIN/wherry-master" --state "$API_DIR/state" --run "$API_DIR/run" \

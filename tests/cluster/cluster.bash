@@ -12,6 +12,7 @@
 #       $IMAGE               an image that every node has, with busybox in it
 
 BIN=${WHERRY_BIN:-$PWD/build/release/bin}
+. "${BASH_SOURCE[0]%/*}/../eventually.bash"
 IMAGE=busybox:1.35
 
 at() { local n=$1; shift; nsenter --net="/run/netns/$CLUSTER-n$n" "$@"; }
@@ -24,20 +25,6 @@ w() {
     case $1 in [1-9]) n=$1; shift ;; esac
     at "$n" env WHERRY_STATE="$CLUSTER_DIR/n$n/state" WHERRY_RUN="$CLUSTER_DIR/n$n/run" \
         KUBECONFIG="$CLUSTER_DIR/n1/state/admin.kubeconfig" "$BIN/wherry" "$@"
-}
-
-eventually() {
-    local deadline=$((SECONDS + $1)) out
-    shift
-    while ! out=$("$@" 2>&1); do
-        if ((SECONDS >= deadline)); then
-            echo "not within the time: $*"
-            echo "$out"
-            return 1
-        fi
-        sleep 0.05
-    done
-    [ -z "$out" ] || echo "$out"
 }
 
 # The pid of a daemon of node N: pid_of 1 kubelet
