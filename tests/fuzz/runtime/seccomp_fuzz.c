@@ -2,8 +2,8 @@
  * seccomp profiles: whatever compiles decides as the profile's rules say. The input is a profile as JSON, or
  * bytes out of which one is made. Where several rules with different actions match a call, which of them wins
  * is libseccomp's business: the verdict must then be one of theirs. Where several compare different arguments
- * of one call, or one by order, libseccomp 2.5 mixes them up in ways that cannot be seen in the program:
- * those calls are not judged.
+ * of one call, or one by order, libseccomp 2.5 mixes them up: on the native architecture such a profile does
+ * not compile (filter_verify.h), on others those calls are not judged.
  *
  * A timeout inside seccomp_rule_add_array() is a known one of libseccomp 2.5.4, which does not come back from
  * some overlapping rules (mkdir: ERRNO 1 where a1 is masked, a2 < X and a0 != Y; then ERRNO 2 where a2 < X
