@@ -31,19 +31,24 @@ procs() { # how many the container has
 }
 alone() { [ "$(procs)" = 1 ]; }
 
+ended() { # PID
+    local state
+    ! read -r _ _ state _ 2>/dev/null <"/proc/$1/stat" || [[ $state == [ZX] ]]
+}
+
 gone() { # PID...: none of these, no state, no cgroup
-    local pid state
+    local pid
     [ ! -e "$T/root/c" ] || { echo "state is left" && return 1; }
     ! compgen -G "/sys/fs/cgroup/*/$CG/c" && ! compgen -G "/sys/fs/cgroup/$CG/c" || return 1
     for pid in "$@"; do
-        ! read -r _ _ state _ 2>/dev/null <"/proc/$pid/stat" || [[ $state == [ZX] ]] || { echo "process $pid is left" && return 1; }
+        until_true ended "$pid" # a maker of namespaces whose runtime was killed still makes one
     done
 }
 
 # Errors have the kernel's words for what failed. Not where libc itself starts, nor those of an init that waits for its
 # start: it has nobody to tell; nor who is out of memory, and aborts; nor calls that cannot fail.
 is_named() { # CALL TEXT
-    [[ $2 == *"$words"* ]] || [[ $1 == @(accept4|recvmsg) && -n $2 ]] || [[ $1 == @(arch_prctl|get*id|brk|mmap|mremap) ]]
+    [[ $2 == *"$words"* ]] || [[ $1 == @(accept4|recvmsg) && -n $2 ]] || [[ $1 == @(arch_prctl|fcntl|get*id|brk|mmap|mremap) ]]
 }
 
 call_name() {

@@ -65,7 +65,8 @@ static struct process *find(pid_t pid)
 /* These do not fail in the kernel, and libc does not believe it when they do. */
 static bool cannot_fail(long call)
 {
-    return call == SYS_exit || call == SYS_exit_group || call == SYS_rt_sigreturn;
+    return call == SYS_geteuid || call == SYS_getuid || call == SYS_getpid || call == SYS_exit ||
+           call == SYS_exit_group || call == SYS_rt_sigreturn;
 }
 
 static void set_register(const struct process *p, size_t offset, long value)
@@ -125,6 +126,11 @@ static int stopped(struct process *p, int status)
     executed |= event == PTRACE_EVENT_EXEC;
     if (sig == (SIGTRAP | 0x80)) {
         at_call(p);
+        return 0;
+    }
+    if (sig == SIGSEGV ||
+        sig == SIGABRT) { /* from a tracer's hand the first of a pid namespace would survive it */
+        kill(p->pid, SIGKILL);
         return 0;
     }
     /* births and the stop in which a new process is first seen */
