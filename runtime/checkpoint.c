@@ -103,7 +103,8 @@ static struct err *put_freezer(struct checkpoint *k, struct buf *opts)
     struct cgroups_hierarchy *h = cgroups_find(&c, "freezer");
     if (h && h->dir >= 0)
         criu_put_str(opts, CRIU_FREEZE_CGROUP,
-            arena_printf(k->a, CGROUPS_ROOT "%s%s%s", *h->name ? "/" : "", h->name, k->r.cgroup));
+            arena_printf(
+                k->a, CGROUPS_ROOT "%s%s%s", c.pure_v2 ? "" : "/", c.pure_v2 ? "" : h->name, k->r.cgroup));
     cgroups_close(&c);
     return NULL;
 }

@@ -52,9 +52,9 @@ static struct err *add_cgroups(struct gathering *g, const char *destination, con
     struct cgroups host;
     TRY(cgroups_open(&host));
     for (int i = 0; i < host.n; i++) {
-        const char *slash = *host.at[i].name ? "/" : "";
-        add(g, arena_printf(g->a, "%s%s%s", destination, slash, host.at[i].name),
-            arena_printf(g->a, CGROUPS_ROOT "%s%s%s", slash, host.at[i].name, cgroup));
+        const char *name = host.pure_v2 ? "" : host.at[i].name, *slash = *name ? "/" : "";
+        add(g, arena_printf(g->a, "%s%s%s", destination, slash, name),
+            arena_printf(g->a, CGROUPS_ROOT "%s%s%s", slash, name, cgroup));
     }
     cgroups_close(&host);
     return NULL;
