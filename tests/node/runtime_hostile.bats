@@ -42,7 +42,7 @@ unharmed() {
 in_sight() {
     local status=0 before
     before=$(host_mounts)
-    timeout 20 "$WHERRY_BIN/wherry-runtime" --root "$T/root" run --bundle "$T/c" c </dev/null || status=$?
+    timeout -k 2 20 "$WHERRY_BIN/wherry-runtime" --root "$T/root" run --bundle "$T/c" c </dev/null || status=$?
     [ -z "$(comm -13 <(echo "$before") <(host_mounts))" ] || { echo "a mount got out" && status=99; }
     return $status
 }
