@@ -40,7 +40,7 @@ endif
 
 # program: its folder(s), how it is linked, its libraries
 PROGRAMS := wherry-runtime wherry-shim wherry-images wherry-kubelet wherry-master wherry-proxy wherry
-wherry-runtime_DIR := runtime
+wherry-runtime_DIR := runtime $(addprefix runtime/,verbs process tree user net cgroup criu)
 wherry-shim_DIR    := runtime/shim
 wherry-images_DIR  := images
 wherry-kubelet_DIR := kubelet
@@ -70,10 +70,10 @@ ifneq ($(filter asan fuzz,$(VARIANT)),)
 CNI_LIBS    := -lyajl -lnftnl -lmnl
 endif
 
-objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(1)/*.c))
+objs = $(patsubst %.c,$(B)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 LIB_OBJS  := $(call objs,lib) $(call objs,lib/api)
 LIB       := $(B)/libwherry.a
-have       = $(wildcard $($(1)_DIR)/main.c)
+have       = $(wildcard $(firstword $($(1)_DIR))/main.c)
 BINS      := $(foreach p,$(PROGRAMS),$(if $(call have,$(p)),$(B)/bin/$(p)))
 CNI_BINS  := $(CNI_PLUGINS:%=$(B)/bin/cni/%)
 
@@ -90,7 +90,7 @@ $(B)/%.o: %.c
 # what runtime/musl adds to its headers; else the runtime is a glibc program like the others, and slower.
 MUSL := $(if $(filter release,$(VARIANT)),$(if $(findstring clang,$(CC)),,$(wildcard /usr/lib/$(ARCH)-linux-musl)))
 MUSL_LIB := $(addprefix lib/,args base64 buf cgroup_weight clock err fields fields_write file file_tree json json_read json_write mem spawn spawn_child utf8 version)
-MUSL_OBJS := $(patsubst %.c,$(B)/musl/%.o,$(wildcard runtime/*.c runtime/musl/*.c) $(MUSL_LIB:=.c) lib/api/oci.c)
+MUSL_OBJS := $(patsubst %.c,$(B)/musl/%.o,$(wildcard $(addsuffix /*.c,$(wherry-runtime_DIR) runtime/musl)) $(MUSL_LIB:=.c) lib/api/oci.c)
 $(B)/musl/%.o: %.c
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  MUSL $<")
@@ -131,7 +131,7 @@ $(CNI_BINS): $(B)/bin/cni/%: $(B)/cni/main/%.o $(call objs,cni) $(LIB)
 # Tests in C: one file each, linked with the objects of its room but main.o. $(call test_rule,PROGRAM,SOURCE,ROOM,FLAGS)
 room_dir   = $(if $(filter shim,$(1)),runtime/shim,$(1))
 room_prog  = $(strip $(foreach p,$(PROGRAMS),$(if $(filter $(call room_dir,$(1)),$($(p)_DIR)),$(p))))
-room_objs  = $(if $(filter lib,$(1)),,$(filter-out %/main.o,$(call objs,$(call room_dir,$(1)))))
+room_objs  = $(if $(filter lib,$(1)),,$(filter-out %/main.o,$(call objs,$(or $($(call room_prog,$(1))_DIR),$(1)))))
 ALL_LIBS  := -luv -lmicrohttpd -lcurl -lgnutls -lyajl -lyaml -lwslay -lmnl -lm
 room_libs  = $(subst libyajl_s.a,libyajl.so,$(or $($(call room_prog,$(1))_LIBS),$(ALL_LIBS) $(if $(filter cni,$(1)),$(CNI_LIBS))))
 define test_rule

@@ -2,10 +2,10 @@
 #include "runtime/container.h"
 #include "lib/file.h"
 #include "lib/mem.h"
-#include "runtime/descriptors.h"
-#include "runtime/notify.h"
+#include "runtime/process/descriptors.h"
 #include "runtime/report.h"
-#include "runtime/sysctl.h"
+#include "runtime/tree/sysctl.h"
+#include "runtime/verbs/notify.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>

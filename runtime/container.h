@@ -6,15 +6,15 @@
 #define WHERRY_RUNTIME_CONTAINER_H
 
 #include "lib/api/oci.h"
-#include "runtime/cgroups.h"
-#include "runtime/device_rules.h"
-#include "runtime/mounts.h"
-#include "runtime/namespaces.h"
-#include "runtime/netdev.h"
-#include "runtime/process.h"
-#include "runtime/rdt.h"
-#include "runtime/resources.h"
-#include "runtime/verbs.h"
+#include "runtime/cgroup/cgroups.h"
+#include "runtime/cgroup/device_rules.h"
+#include "runtime/cgroup/rdt.h"
+#include "runtime/cgroup/resources.h"
+#include "runtime/net/netdev.h"
+#include "runtime/process/process.h"
+#include "runtime/tree/mounts.h"
+#include "runtime/user/namespaces.h"
+#include "runtime/verbs/verbs.h"
 
 struct container_options {
     const char *root; /* where records are */

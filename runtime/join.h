@@ -2,10 +2,10 @@
 #ifndef WHERRY_RUNTIME_JOIN_H
 #define WHERRY_RUNTIME_JOIN_H
 
-#include "runtime/cgroups.h"
-#include "runtime/process.h"
+#include "runtime/cgroup/cgroups.h"
+#include "runtime/cgroup/subcgroups.h"
+#include "runtime/process/process.h"
 #include "runtime/record.h"
-#include "runtime/subcgroups.h"
 
 struct join {
     struct arena *arena;

@@ -3,8 +3,8 @@
 #define WHERRY_RUNTIME_LAUNCH_H
 
 #include "runtime/container.h"
-#include "runtime/notify.h"
 #include "runtime/record.h"
+#include "runtime/verbs/notify.h"
 
 struct launch {
     struct container c;

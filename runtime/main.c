@@ -8,9 +8,9 @@
 #include "lib/version.h"
 #include "runtime/record.h"
 #include "runtime/report.h"
-#include "runtime/rootless.h"
 #include "runtime/seal.h"
-#include "runtime/verbs.h"
+#include "runtime/user/rootless.h"
+#include "runtime/verbs/verbs.h"
 #include <errno.h>
 #include <malloc.h>
 #include <seccomp.h>

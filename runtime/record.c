@@ -3,7 +3,7 @@
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/mem.h"
-#include "runtime/cgroups.h"
+#include "runtime/cgroup/cgroups.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>

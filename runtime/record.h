@@ -8,8 +8,8 @@
 #define WHERRY_RUNTIME_RECORD_H
 
 #include "lib/api/oci.h"
-#include "runtime/cgroups.h"
-#include "runtime/process.h"
+#include "runtime/cgroup/cgroups.h"
+#include "runtime/process/process.h"
 #include <sys/types.h>
 
 #define RECORD_ROOT "/run/wherry/runtime"

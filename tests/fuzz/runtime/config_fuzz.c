@@ -1,9 +1,9 @@
 /* config.json to everything that is planned from it, the way create goes until the first process. */
 #include "lib/file.h"
+#include "runtime/cgroup/resources.h"
 #include "runtime/container.h"
-#include "runtime/idmap.h"
 #include "runtime/report.h"
-#include "runtime/resources.h"
+#include "runtime/user/idmap.h"
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

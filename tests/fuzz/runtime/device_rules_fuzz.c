@@ -4,7 +4,7 @@
  * kernel is played here.
  */
 #include "lib/mem.h"
-#include "runtime/device_rules.h"
+#include "runtime/cgroup/device_rules.h"
 #include "tests/fuzz/runtime/programs.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n);

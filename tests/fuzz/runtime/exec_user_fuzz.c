@@ -1,6 +1,6 @@
 /* exec --user: nothing but "UID" or "UID:GID" is taken, and for what it says; root's ids only for "0". */
 #include "lib/mem.h"
-#include "runtime/exec_process.h"
+#include "runtime/verbs/exec_process.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

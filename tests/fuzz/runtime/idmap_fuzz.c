@@ -1,7 +1,7 @@
 /* Id maps: the text for the kernel has as many good lines as there are ranges, and no two of them overlap;
  * crun's notation of them. */
 #include "lib/mem.h"
-#include "runtime/idmap.h"
+#include "runtime/user/idmap.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The image's /etc/passwd: a home is an absolute path that stands in the line of that very number. */
-#include "runtime/process.h"
+#include "runtime/process/process.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* What the kernel's files say, as the runtime reads them: /proc/PID/stat, /proc/PID/cgroup,
  * cgroup.controllers, devices.list. Any text has an answer. */
 #include "lib/mem.h"
-#include "runtime/cgroups.h"
+#include "runtime/cgroup/cgroups.h"
 #include "runtime/record.h"
 #include <stdlib.h>
 #include <string.h>

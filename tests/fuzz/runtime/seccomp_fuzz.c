@@ -10,7 +10,7 @@
  * and a0 != Y).
  */
 #include "lib/mem.h"
-#include "runtime/filter.h"
+#include "runtime/process/filter.h"
 #include "tests/fuzz/runtime/programs.h"
 #include <errno.h>
 #include <linux/audit.h>

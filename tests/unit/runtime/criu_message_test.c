@@ -1,7 +1,7 @@
 /* CRIU's messages in protobuf's wire format: bytes that are known, and what strangers might send. */
 #include "tests/unit/test.h"
 
-#include "runtime/criu_message.h"
+#include "runtime/criu/criu_message.h"
 
 static void test_request(void **state)
 {

@@ -1,6 +1,6 @@
 /* Who becomes the owner of a container's cgroup on v2. */
 #include "lib/mem.h"
-#include "runtime/delegation.h"
+#include "runtime/cgroup/delegation.h"
 #include "tests/unit/test.h"
 #include <sched.h>
 #include <sys/mount.h>

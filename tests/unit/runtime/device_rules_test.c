@@ -1,6 +1,6 @@
 /* Device rules: what the v1 files are told, and what the kernel would decide by the eBPF program. */
 #include "lib/mem.h"
-#include "runtime/device_rules.h"
+#include "runtime/cgroup/device_rules.h"
 #include "tests/fuzz/runtime/programs.h"
 #include "tests/unit/runtime/arena.h"
 

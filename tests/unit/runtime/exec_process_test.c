@@ -2,9 +2,9 @@
  * --env, --cap, --cgroup. */
 
 #include "lib/mem.h"
-#include "runtime/exec_process.h"
-#include "runtime/process.h"
-#include "runtime/subcgroups.h"
+#include "runtime/cgroup/subcgroups.h"
+#include "runtime/process/process.h"
+#include "runtime/verbs/exec_process.h"
 #include "tests/unit/runtime/arena.h"
 
 static void test_user(void **state)

@@ -1,7 +1,7 @@
 /* Id maps of mounts: crun's notation, and what mounts_plan() makes of options and mappings. */
 #include "lib/mem.h"
-#include "runtime/idmap.h"
-#include "runtime/mounts.h"
+#include "runtime/tree/mounts.h"
+#include "runtime/user/idmap.h"
 #include "tests/unit/runtime/arena.h"
 #include <linux/mount.h>
 

@@ -1,7 +1,7 @@
 /* AppArmor and SELinux: what is asked for, against what the host has. */
 #include "lib/file.h"
 #include "lib/mem.h"
-#include "runtime/lsm.h"
+#include "runtime/process/lsm.h"
 #include "tests/unit/test.h"
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* linux.netDevices: which interfaces, under which names. */
 #include "lib/mem.h"
-#include "runtime/netdev.h"
+#include "runtime/net/netdev.h"
 #include "tests/unit/runtime/arena.h"
 #include <sched.h>
 

@@ -1,14 +1,14 @@
 /* The runtime's planners: mounts, id maps, namespaces, cgroup paths, sysctls, capabilities. */
 #include "lib/mem.h"
-#include "runtime/caps.h"
-#include "runtime/cgroups.h"
-#include "runtime/idmap.h"
-#include "runtime/mounts.h"
-#include "runtime/namespaces.h"
-#include "runtime/process.h"
+#include "runtime/cgroup/cgroups.h"
+#include "runtime/process/caps.h"
+#include "runtime/process/process.h"
+#include "runtime/process/signals.h"
 #include "runtime/record.h"
-#include "runtime/signals.h"
-#include "runtime/sysctl.h"
+#include "runtime/tree/mounts.h"
+#include "runtime/tree/sysctl.h"
+#include "runtime/user/idmap.h"
+#include "runtime/user/namespaces.h"
 #include "tests/unit/runtime/arena.h"
 #include <sched.h>
 #include <signal.h>

@@ -1,7 +1,7 @@
 /* linux.intelRdt: the plan, the lines of schemata, and the folders, in a tree that looks like resctrl. */
 #include "lib/file.h"
 #include "lib/mem.h"
-#include "runtime/rdt.h"
+#include "runtime/cgroup/rdt.h"
 #include "tests/unit/test.h"
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,8 +1,8 @@
 /* linux.resources as writes to cgroup files: each resource on v1 and on v2, at creation and as an update. */
 #include "lib/cgroup.h"
 #include "lib/mem.h"
-#include "runtime/cgroups.h"
-#include "runtime/resources.h"
+#include "runtime/cgroup/cgroups.h"
+#include "runtime/cgroup/resources.h"
 #include "tests/unit/runtime/arena.h"
 
 static bool all_v1(const void *arg, const char *controller)

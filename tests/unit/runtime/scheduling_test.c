@@ -1,6 +1,6 @@
 /* How a process is run: scheduler, I/O priority, processors, memory nodes, execution domain. */
 #include "lib/mem.h"
-#include "runtime/scheduling.h"
+#include "runtime/process/scheduling.h"
 #include "tests/unit/runtime/arena.h"
 #include <linux/mempolicy.h>
 #include <linux/sched.h>

@@ -1,6 +1,6 @@
 /* seccomp profiles: what the kernel would decide by the compiled program, and the cache of programs. */
 #include "lib/mem.h"
-#include "runtime/filter.h"
+#include "runtime/process/filter.h"
 #include "tests/fuzz/runtime/programs.h"
 #include "tests/unit/runtime/arena.h"
 #include <errno.h>

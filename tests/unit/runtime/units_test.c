@@ -2,7 +2,7 @@
 #include "tests/unit/test.h"
 
 #include "lib/mem.h"
-#include "runtime/units.h"
+#include "runtime/cgroup/units.h"
 
 static void test_duration(void **state)
 {
