@@ -5,7 +5,7 @@
  */
 #include "lib/file.h"
 #include "lib/mem.h"
-#include "runtime/process/filter.h"
+#include "runtime/process/filter_apart.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <seccomp.h>
@@ -91,13 +91,6 @@ static int open_folder(int root)
     return openat(root, FOLDER, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
-static struct err *compile(struct arena *a, const struct json *profile, struct process_filter *ret)
-{
-    struct oci_seccomp s;
-    TRY(fields_decode(&oci_seccomp_fields, a, profile, &s));
-    return filter_compile(a, &s, ret);
-}
-
 struct err *filter_get(int root, struct arena *a, const struct json *profile, struct process_filter *ret)
 {
     auto_buf text = BUF_INIT(TEXT_MAX);
@@ -108,7 +101,7 @@ struct err *filter_get(int root, struct arena *a, const struct json *profile, st
     auto_close dir = root < 0 ? -1 : open_folder(root);
     if (dir >= 0 && fetch(dir, name, a, &text, ret))
         return NULL;
-    TRY_WRAP(compile(a, profile, ret), "linux.seccomp");
+    TRY_WRAP(filter_compile_apart(a, profile, ret), "linux.seccomp");
     if (dir >= 0)
         err_free(keep(dir, name, &text, ret)); /* a full disk costs time, not the container */
     return NULL;

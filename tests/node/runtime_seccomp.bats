@@ -116,6 +116,18 @@ with_profile() {
     [[ "$output" == *"linux.seccomp: syscalls[0]: SCMP_ACT_NOTIFY cannot be used for the write syscall"* ]]
 }
 
+@test "a profile that libseccomp does not come back from has five seconds, and leaves nothing" {
+    bundle c "$(with_profile '{defaultAction:"SCMP_ACT_ALLOW",syscalls:[
+        {names:["mkdir"],action:"SCMP_ACT_ERRNO",errnoRet:1,args:[{index:1,value:65280,valueTwo:512,op:"SCMP_CMP_MASKED_EQ"},
+            {index:2,value:7,op:"SCMP_CMP_LT"},{index:0,value:3,op:"SCMP_CMP_NE"}]},
+        {names:["mkdir"],action:"SCMP_ACT_ERRNO",errnoRet:2,args:[{index:2,value:7,op:"SCMP_CMP_LT"},{index:0,value:3,op:"SCMP_CMP_NE"}]}]}')"
+    run R run --bundle "$T/c" c
+    echo "$output"
+    [ "$status" = 1 ]
+    [[ $output == *"linux.seccomp: libseccomp has not finished with the profile after 5 s"* ]]
+    [ -z "$(R list -q)" ]
+}
+
 @test "flags reach the kernel; actions end what they should end" {
     local flags='flags:["SECCOMP_FILTER_FLAG_TSYNC","SECCOMP_FILTER_FLAG_LOG","SECCOMP_FILTER_FLAG_SPEC_ALLOW"]'
     in_container ".linux.seccomp={defaultAction:\"SCMP_ACT_ALLOW\",$flags,syscalls:[{names:[\"mkdir\"],action:\"SCMP_ACT_TRAP\"}]}" \
