@@ -1,11 +1,10 @@
 /*
  * See seal.h. A process of ours that has entered a container can be found there, and a container's program
- * may be
- * "/proc/self/exe": either way somebody holds a descriptor of our binary, and may write to it once nobody
- * executes it (CVE-2019-5736). A descriptor remembers the mount that it was opened through. So whatever
- * enters a container runs from a read-only, detached copy of the binary's mount, which is nowhere in any tree
- * and cannot be remounted: the same pages, no copy of the binary, one more execve. Where the binary is on a
- * read-only mount anyway (the shim runs it from one) there is nothing to do.
+ * may be "/proc/self/exe": either way somebody holds a descriptor of our binary, and may write to it once
+ * nobody executes it (CVE-2019-5736). A descriptor remembers the mount that it was opened through. So
+ * whatever enters a container runs from a read-only, detached copy of the binary's mount, which is nowhere in
+ * any tree and cannot be remounted: the same pages, no copy of the binary, one more execve. Where the binary
+ * is on a read-only mount anyway there is nothing to do; most often entry.c has done it.
  */
 #include "runtime/seal.h"
 #include "lib/mem.h"
