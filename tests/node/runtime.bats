@@ -274,7 +274,6 @@ b' %2e%2e ü "$(printf 'x%.0s' {1..300})" 'a b'; do
 .linux.seccomp={defaultAction:"SCMP_ACT_ODD"} => linux.seccomp: defaultAction: unknown action "SCMP_ACT_ODD"
 .linux.rootfsPropagation="odd" => linux.rootfsPropagation
 .root.path="/no/such/rootfs" => root.path: /no/such/rootfs
-.process.apparmorProfile="x" => process.apparmorProfile: "x": apparmor: config provided but apparmor not supported
 .process.selinuxLabel="x" => process.selinuxLabel: "x": selinux label is specified in config, but selinux is disabled
 .linux.mountLabel="x" => linux.mountLabel: "x": selinux label is specified
 .linux.intelRdt={} => linux.intelRdt: is specified, but Intel RDT is not supported or enabled

@@ -106,7 +106,7 @@ teardown() { runtime_teardown; }
     if is_v2; then
         [ "$(cat "$(cg_file memory memory.max)")" = 67108864 ]
         [ "$(cat "$(cg_file cpu cpu.max)")" = "50000 100000" ]
-        [ "$(cat "$(cg_file cpu cpu.weight)")" = 20 ]
+        [ "$(cat "$(cg_file cpu cpu.weight)")" = 59 ] # as runc weighs 512 shares
     else
         [ "$(cat "$(cg_file memory memory.limit_in_bytes)")" = 67108864 ]
         [ "$(cat "$(cg_file cpu cpu.cfs_quota_us)")" = 50000 ]
