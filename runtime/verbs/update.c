@@ -77,21 +77,13 @@ static struct err *refuse(const struct options *o)
 
 static struct err *from_file(struct arena *a, const char *path, struct oci_resources *r)
 {
-    auto_buf b = BUF_INIT(RESOURCES_MAX);
+    auto_free char *text = NULL;
+    size_t len;
     auto_close fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : dup(STDIN_FILENO);
     if (fd < 0)
         return err_sys(errno, "--resources: open %s", path);
-    for (;;) { /* a pipe, too */
-        char *to = buf_room(&b, 4096);
-        ssize_t n = to ? read(fd, to, 4096) : 0;
-        if (n < 0)
-            return err_sys(errno, "--resources: read");
-        if (!n)
-            break;
-        buf_grown(&b, (size_t)n);
-    }
-    TRY(buf_check(&b, "--resources"));
-    return err_wrap(fields_parse(&oci_resources_fields, a, b.data, b.len, r), "--resources");
+    TRY_WRAP(file_read_stream(fd, RESOURCES_MAX, &text, &len), "--resources");
+    return err_wrap(fields_parse(&oci_resources_fields, a, text, len, r), "--resources");
 }
 
 static struct err *update(
