@@ -90,6 +90,12 @@ in_container() { # JQ SCRIPT
     export SCRIPT=$2
     run run_in c "$1" </dev/null
 }
+# refused JQ TEXT: create fails, says so, and leaves nothing.
+refused() {
+    bundle bad "$1"
+    run R create --bundle "$T/bad" bad </dev/null
+    [ "$status" = 1 ] && [[ $output == *"$2"* ]] && ! R state bad 2>/dev/null || { echo "$output, not: $2"; return 1; }
+}
 sleeper='.process.args=["sleep","1000"]'
 
 status_of() {

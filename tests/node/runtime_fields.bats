@@ -7,13 +7,6 @@ setup_file() { runtime_setup_file; }
 setup() { runtime_setup; }
 teardown() { runtime_teardown; }
 
-# refused JQ TEXT: a create fails, says so, and leaves nothing.
-refused() {
-    bundle bad "$1"
-    run R create --bundle "$T/bad" bad </dev/null
-    [ "$status" = 1 ] && [[ $output == *"$2"* ]] && ! R state bad 2>/dev/null || { echo "$output, not: $2"; return 1; }
-}
-
 @test "scheduler: policies, nice, deadline; I/O priority" {
     in_container '.process.scheduler={policy:"SCHED_IDLE"}' 'busybox cut -d" " -f41 /proc/self/stat'
     [ "$output" = 5 ]

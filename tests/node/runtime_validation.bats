@@ -8,13 +8,6 @@ setup_file() { runtime_setup_file; }
 setup() { runtime_setup; }
 teardown() { runtime_teardown; }
 
-# refused JQ TEXT: create fails, says so, and leaves nothing.
-refused() {
-    bundle bad "$1"
-    run R create --bundle "$T/bad" bad </dev/null
-    [ "$status" = 1 ] && [[ $output == *"$2"* ]] && ! R state bad 2>/dev/null || { echo "$output, not: $2"; return 1; }
-}
-
 @test "the default container: file systems, devices, links, identity, limits" {
     in_container '.annotations={"a.b":"c"} | .process.env+=["X=y z"] | .process.oomScoreAdj=77' '
         for m in "/proc proc" "/dev tmpfs" "/dev/pts devpts" "/dev/shm tmpfs" "/dev/mqueue mqueue" "/sys sysfs"; do
