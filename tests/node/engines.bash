@@ -11,7 +11,9 @@
 OURS=$WHERRY_BIN/wherry-runtime
 RUNC=$(command -v runc)
 IMAGE=localhost/busybox:1.35
-export WHERRY_BIN OURS RUNC IMAGE
+# script(1) runs $SHELL, or sh where there is none; the engines' commands are functions of bash.
+SHELL=$(command -v bash)
+export WHERRY_BIN OURS RUNC IMAGE SHELL
 
 engines_setup() { # in setup_file
     export ENGINES=$BATS_FILE_TMPDIR/engines ENGINES_CG=/wherry-test-engines-$$
