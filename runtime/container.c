@@ -2,6 +2,7 @@
 #include "runtime/container.h"
 #include "lib/file.h"
 #include "lib/mem.h"
+#include "runtime/annotations.h"
 #include "runtime/process/descriptors.h"
 #include "runtime/report.h"
 #include "runtime/tree/sysctl.h"
@@ -42,6 +43,7 @@ struct err *container_config(
     TRY(file_read(AT_FDCWD, path, CONFIG_MAX, &text, &len));
     struct oci_config *c = arena_new_obj(a, struct oci_config);
     TRY_WRAP(fields_parse(&oci_config_fields, a, text, len, c), "%s", path);
+    TRY(annotations_apply(a, c));
     *ret = c;
     return NULL;
 }
@@ -148,12 +150,19 @@ static void leave_out_cgroups(struct container *c)
 
 struct err *container_plan(struct arena *a, const struct container_options *o, struct container *ret)
 {
-    struct container c = {
-        .arena = a, .opts = o, .root = -1, .dir = -1, .rootfs_tree = -1, .console = -1, .listen = -1};
+    struct container c = {.arena = a,
+        .opts = o,
+        .root = -1,
+        .dir = -1,
+        .rootfs_tree = -1,
+        .console = -1,
+        .listen = -1,
+        .hook_output = HOOKS_OUTPUT_NONE};
     TRY(absolute(a, o->bundle ? o->bundle : ".", &c.bundle));
     TRY(container_config(a, c.bundle, o->config, &c.config));
     TRY(check_version(c.config->oci_version));
     TRY(process_plan(a, c.config->process, &c.process));
+    c.process.keep_groups = annotations_keep_groups(&c.config->annotations);
     if (c.process.unknown_cap)
         report_warning("process.capabilities: \"%s\" is unknown here and left out", c.process.unknown_cap);
     TRY(plan_linux(&c));

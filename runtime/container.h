@@ -11,6 +11,7 @@
 #include "runtime/cgroup/rdt.h"
 #include "runtime/cgroup/resources.h"
 #include "runtime/net/netdev.h"
+#include "runtime/process/hooks.h"
 #include "runtime/process/process.h"
 #include "runtime/tree/mounts.h"
 #include "runtime/user/namespaces.h"
@@ -42,15 +43,17 @@ struct container {
 
     /* from launch.c, for init */
     struct cgroups *hierarchies;
-    int root, dir;    /* ROOT, ROOT/ID */
-    int rootfs_tree;  /* opened before a user namespace is entered; -1: init does it */
-    int console;      /* socket that wants the terminal's master; -1 */
-    bool netns_comes; /* made beside, and joined: see netns.h */
-    int listen;       /* start.sock; -1: the start comes over the sync socket */
-    int preserve;     /* descriptors from 3 on that the process keeps */
+    int root, dir;                   /* ROOT, ROOT/ID */
+    int rootfs_tree;                 /* opened before a user namespace is entered; -1: init does it */
+    int console;                     /* socket that wants the terminal's master; -1 */
+    bool netns_comes;                /* made beside, and joined: see netns.h */
+    int listen;                      /* start.sock; -1: the start comes over the sync socket */
+    struct hooks_output hook_output; /* of createContainer, opened while we may */
+    int preserve;                    /* descriptors from 3 on that the process keeps */
 };
 
-/* config.json of a bundle, or the file that stands for it (NULL: none), decoded and not checked. */
+/* config.json of a bundle, or the file that stands for it (NULL: none), decoded and not checked,
+ * with what annotations say in its fields (annotations.h). */
 struct err *container_config(struct arena *a, const char *bundle, const char *file,
     const struct oci_config **ret) __attribute__((warn_unused_result));
 /* Reads and checks bundle/config.json, and plans. Nothing is changed. */

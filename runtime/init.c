@@ -93,7 +93,7 @@ static struct err *become_root(struct init *in)
     TRY(sync_expect(in->sync, SYNC_DONE, &m));
     if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
         return err_sys(errno, "become root of the user namespace");
-    if (syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
+    if (!in->c->process.keep_groups && syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
         return err_sys(errno, "setgroups");
     return NULL;
 }
@@ -213,8 +213,8 @@ static struct err *outer_hooks(struct init *in)
     return sync_expect(in->sync, SYNC_DONE, &m);
 }
 
-static struct err *inner_hooks(
-    struct init *in, const char *name, const struct oci_hook_list *l, const char *status)
+static struct err *inner_hooks(struct init *in, const char *name, const struct oci_hook_list *l,
+    const char *status, const struct hooks_output *to)
 {
     struct oci_state s = {.oci_version = OCI_VERSION,
         .id = in->c->opts->id,
@@ -222,7 +222,7 @@ static struct err *inner_hooks(
         .pid = {true, in->outer_pid},
         .bundle = in->c->bundle,
         .annotations = in->c->config->annotations};
-    return hooks_run(name, l, &s);
+    return hooks_run_inside(name, l, &s, to);
 }
 
 /* --- 4, 6: the tree */
@@ -283,7 +283,8 @@ static struct err *finish_tree(struct init *in)
     TRY(make_cwd(in));
     TRY(make_console(in));
     if (c->config->hooks)
-        TRY(inner_hooks(in, "createContainer", &c->config->hooks->create_container, "creating"));
+        TRY(inner_hooks(
+            in, "createContainer", &c->config->hooks->create_container, "creating", &c->hook_output));
     TRY(rootfs_readonly_paths(in->root, &in->l->readonly_paths));
     TRY(rootfs_mask(in->root, &in->l->masked_paths));
     if (opt_bool_or(c->config->root->readonly, false))
@@ -359,7 +360,7 @@ static struct err *await_start(struct init *in)
 static struct err *run_program(struct init *in)
 {
     if (in->c->config->hooks)
-        TRY(inner_hooks(in, "startContainer", &in->c->config->hooks->start_container, "created"));
+        TRY(inner_hooks(in, "startContainer", &in->c->config->hooks->start_container, "created", NULL));
     TRY(process_install_filter(&in->c->process, in->sync));
     return err_wrap(process_exec(&in->c->process, in->path), "unable to start container process");
 }

@@ -119,6 +119,15 @@ static struct err *prepare_rdt(struct launch *l)
     return rdt_make(l->resctrl, &l->c.rdt);
 }
 
+/* Inside there may be no right to them, in a user namespace. */
+static struct err *prepare_hooks(struct launch *l)
+{
+    const struct oci_hooks *h = l->c.config->hooks;
+    if (!h || !h->create_container.n)
+        return NULL;
+    return hooks_open_output(&l->c.config->annotations, &l->c.hook_output);
+}
+
 static struct err *prepare(struct launch *l)
 {
     struct container *c = &l->c;
@@ -128,6 +137,7 @@ static struct err *prepare(struct launch *l)
     if (c->opts->wait_for_start)
         TRY(listen_for_start(c));
     TRY(prepare_console(l));
+    TRY(prepare_hooks(l));
     TRY(prepare_rdt(l));
     TRY(namespaces_open(&c->ns));
     TRY(container_check_host(c));

@@ -54,6 +54,20 @@ struct err *rdt_plan(struct arena *a, const struct oci_intel_rdt *r, const char 
     return NULL;
 }
 
+struct err *rdt_plan_update(struct arena *a, const struct oci_intel_rdt *r, const char *id,
+    const char *l3_cache, const char *memory_bandwidth, struct rdt *ret)
+{
+    if (!r)
+        return err_new(
+            ERR_UNSUPPORTED, "Intel RDT is not enabled: container %s has no class (linux.intelRdt)", id);
+    struct oci_intel_rdt other = {
+        .clos_id = r->clos_id, .l3_cache_schema = l3_cache, .mem_bw_schema = memory_bandwidth};
+    TRY(rdt_plan(a, &other, id, ret));
+    if (!strcmp(ret->class, "."))
+        return err_new(ERR_UNSUPPORTED, "container %s is in the default class, as the host is", id);
+    return NULL;
+}
+
 /* --- lines of schemata: NAME:DOMAIN=VALUE;DOMAIN=VALUE... */
 
 static const char *skip_blanks(const char *p)
@@ -174,6 +188,13 @@ static struct err *make_class(int root, const struct rdt *r, bool *ret_made)
     if (class < 0)
         return err_sys(errno, "open the class");
     return *ret_made ? write_lines(class, r) : check_lines(class, r);
+}
+
+struct err *rdt_update(int root, const struct rdt *r)
+{
+    auto_close class = openat(root, r->class, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    struct err *e = class < 0 ? err_sys(errno, "open it") : write_lines(class, r);
+    return err_wrap(e, "linux.intelRdt: class %s", r->class);
 }
 
 static void monitor_path(const struct rdt *r, char *path, size_t n)

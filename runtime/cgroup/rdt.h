@@ -35,7 +35,14 @@ struct err *rdt_enter(int root, const struct rdt *r, pid_t pid) __attribute__((w
 /* What is this container's alone; success where it is gone. */
 struct err *rdt_remove(int root, const struct rdt *r) __attribute__((warn_unused_result));
 
-/* The last two, of a container by its record (r may be NULL: nothing to do). */
+/* Other lines for the class of a container that has one (r: from its record), by `update`'s options; either
+ * may be NULL. What is in others' classes too changes for them: that is asked for. ERR_UNSUPPORTED where it
+ * has no class, or the host's default one. */
+struct err *rdt_plan_update(struct arena *a, const struct oci_intel_rdt *r, const char *id,
+    const char *l3_cache, const char *memory_bandwidth, struct rdt *ret) __attribute__((warn_unused_result));
+struct err *rdt_update(int root, const struct rdt *r) __attribute__((warn_unused_result));
+
+/* rdt_enter() and rdt_remove(), of a container by its record (r may be NULL: nothing to do). */
 struct err *rdt_join(struct arena *a, const struct oci_intel_rdt *r, const char *id, pid_t pid)
     __attribute__((warn_unused_result));
 struct err *rdt_release(struct arena *a, const struct oci_intel_rdt *r, const char *id)

@@ -12,7 +12,6 @@
 #define LOG_MAX (64 << 20)
 #define LOG_LEVEL 4
 #define QUOTED_MAX 10
-#define CONFIG_ANNOTATION "org.criu.config"
 #define CONFIG_FILE                                                                                          \
     "/etc/criu/runc.conf" /* what administrators of other runtimes have put there holds here, too */
 
@@ -119,7 +118,7 @@ static void put_config_file(const struct str_map *annotations, struct buf *opts)
 {
     const char *file = CONFIG_FILE;
     for (size_t i = 0; i < annotations->n; i++)
-        if (!strcmp(annotations->v[i].name, CONFIG_ANNOTATION))
+        if (!strcmp(annotations->v[i].name, CRIU_CONFIG_ANNOTATION))
             file = annotations->v[i].value;
     if (*file)
         criu_put_str(opts, CRIU_CONFIG_FILE, file);

@@ -6,6 +6,9 @@
 #include "runtime/container.h"
 #include "runtime/criu/criu_message.h"
 
+/* Names a file of CRIU's own options, for whoever may set annotations. */
+#define CRIU_CONFIG_ANNOTATION "org.criu.config"
+
 struct criu_options {
     const char *image_path, *work_path, *cgroups, *network_lock;
     struct str_list empty_ns;

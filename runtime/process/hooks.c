@@ -1,11 +1,12 @@
 /*
- * See hooks.h. Not lib/spawn.h: a hook's args[0] need not be its path. Its output goes to a memory file, of
- * which the end becomes part of the error.
+ * See hooks.h. Not lib/spawn.h: a hook's args[0] need not be its path. Its output goes to a memory file
+ * (unless the container says where to), of which the end becomes part of the error.
  */
 #include "runtime/process/hooks.h"
 #include "lib/clock.h"
 #include "lib/file.h"
 #include "lib/mem.h"
+#include "runtime/annotations.h"
 #include "runtime/report.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -45,32 +46,32 @@ static const char **list_of(struct arena *a, const struct str_list *l, const cha
 }
 
 /* In the child that shares our memory: nothing but calls. Returns errno of what failed. */
-static int become_hook(const char *path, char *const *argv, char *const *envp, int in, int out)
+static int become_hook(const char *path, char *const *argv, char *const *envp, int in, struct hooks_output to)
 {
     sigset_t none;
     sigemptyset(&none);
-    if (dup2(in, 0) >= 0 && dup2(out, 1) >= 0 && dup2(out, 2) >= 0 && !setpgid(0, 0) &&
+    if (dup2(in, 0) >= 0 && dup2(to.out, 1) >= 0 && dup2(to.err, 2) >= 0 && !setpgid(0, 0) &&
         !syscall(SYS_close_range, 3, ~0U, 0) && !sigprocmask(SIG_SETMASK, &none, NULL))
         execve(path, argv, envp);
     return errno;
 }
 
-static __attribute__((noinline)) pid_t fork_hook(
-    const char *path, char *const *argv, char *const *envp, int in, int out, volatile int *failed)
+static __attribute__((noinline)) pid_t fork_hook(const char *path, char *const *argv, char *const *envp,
+    int in, struct hooks_output to, volatile int *failed)
 {
     pid_t pid = vfork();
     if (pid)
         return pid;
-    *failed = become_hook(path, argv, envp, in, out);
+    *failed = become_hook(path, argv, envp, in, to);
     _exit(127);
 }
 
-static struct err *start(const struct oci_hook *h, int in, int out, pid_t *ret)
+static struct err *start(const struct oci_hook *h, int in, struct hooks_output to, pid_t *ret)
 {
     auto_arena *a = arena_new();
     volatile int failed = 0;
     *ret = fork_hook(h->path, (char *const *)list_of(a, &h->args, h->path),
-        h->env.n ? (char *const *)list_of(a, &h->env, NULL) : environ, in, out, &failed);
+        h->env.n ? (char *const *)list_of(a, &h->env, NULL) : environ, in, to, &failed);
     if (*ret < 0)
         return err_sys(errno, "vfork");
     if (!failed)
@@ -91,7 +92,7 @@ static const char *last_words(int out, char *text, size_t n)
     return line ? line + 1 : text;
 }
 
-static struct err *await(pid_t pid, const struct oci_hook *h, int out)
+static struct err *await(pid_t pid, const struct oci_hook *h, int said)
 {
     int64_t seconds = opt_int_or(h->timeout, DEFAULT_S), end = clock_mono_ms() + seconds * 1000;
     auto_close pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
@@ -117,10 +118,11 @@ static struct err *await(pid_t pid, const struct oci_hook *h, int out)
     if (WIFSIGNALED(status))
         return err_new(ERR_SYSTEM, "%s: killed by signal %d", h->path, WTERMSIG(status));
     return err_new(ERR_SYSTEM, "%s: exit status %d: %s", h->path, WEXITSTATUS(status),
-        last_words(out, text, sizeof(text)));
+        last_words(said, text, sizeof(text)));
 }
 
-static struct err *run_one(const struct oci_hook *h, const struct oci_state *state)
+static struct err *run_one(
+    const struct oci_hook *h, const struct oci_state *state, const struct hooks_output *output)
 {
     auto_close in = -1;
     if (h->path[0] != '/')
@@ -129,23 +131,74 @@ static struct err *run_one(const struct oci_hook *h, const struct oci_state *sta
     auto_close out = memfd_create("output", MFD_CLOEXEC);
     if (out < 0 || lseek(in, 0, SEEK_SET) < 0)
         return err_sys(errno, "memfd");
+    struct hooks_output to = output ? *output : HOOKS_OUTPUT_NONE;
+    to.out = to.out < 0 ? out : to.out;
+    to.err = to.err < 0 ? out : to.err;
     pid_t pid;
-    TRY(start(h, in, out, &pid));
-    return await(pid, h, out);
+    TRY(start(h, in, to, &pid));
+    return await(pid, h, to.err);
+}
+
+/* --- where their output goes */
+
+/* To be read, too: the last line of what a hook wrote explains its failure. */
+static struct err *open_one(const struct str_map *annotations, const char *name, int *ret)
+{
+    const char *path = str_map_get(annotations, name);
+    *ret = path ? open(path, O_RDWR | O_APPEND | O_CREAT | O_NOCTTY | O_CLOEXEC, 0600) : -1;
+    return path && *ret < 0 ? err_sys(errno, "annotations: %s: open %s", name, path) : NULL;
+}
+
+struct err *hooks_open_output(const struct str_map *annotations, struct hooks_output *ret)
+{
+    auto_close out = -1;
+    TRY(open_one(annotations, ANNOTATION_HOOKS_STDOUT, &out));
+    TRY(open_one(annotations, ANNOTATION_HOOKS_STDERR, &ret->err));
+    ret->out = take_fd(out);
+    return NULL;
+}
+
+static void close_output(struct hooks_output *o)
+{
+    if (o->out >= 0)
+        close(o->out);
+    if (o->err >= 0)
+        close(o->err);
+}
+
+/* --- all of a kind */
+
+struct err *hooks_run_inside(const char *name, const struct oci_hook_list *l, const struct oci_state *state,
+    const struct hooks_output *output)
+{
+    for (size_t i = 0; i < l->n; i++)
+        TRY_WRAP(run_one(&l->v[i], state, output), "error running %s hook #%zu", name, i);
+    return NULL;
 }
 
 struct err *hooks_run(const char *name, const struct oci_hook_list *l, const struct oci_state *state)
 {
-    for (size_t i = 0; i < l->n; i++)
-        TRY_WRAP(run_one(&l->v[i], state), "error running %s hook #%zu", name, i);
-    return NULL;
+    struct hooks_output output;
+    if (!l->n)
+        return NULL;
+    TRY(hooks_open_output(&state->annotations, &output));
+    struct err *e = hooks_run_inside(name, l, state, &output);
+    close_output(&output);
+    return e;
 }
 
 void hooks_poststop(const struct oci_hooks *h, const struct oci_state *state)
 {
-    for (size_t i = 0; h && i < h->poststop.n; i++) {
-        auto_err *e = run_one(&h->poststop.v[i], state);
+    struct hooks_output output = HOOKS_OUTPUT_NONE;
+    if (!h || !h->poststop.n)
+        return;
+    auto_err *unopened = hooks_open_output(&state->annotations, &output);
+    if (unopened)
+        report_warning("poststop hooks: %s", err_message(unopened));
+    for (size_t i = 0; i < h->poststop.n; i++) {
+        auto_err *e = run_one(&h->poststop.v[i], state, &output);
         if (e)
             report_warning("error running poststop hook #%zu: %s", i, err_message(e));
     }
+    close_output(&output);
 }

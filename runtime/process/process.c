@@ -74,7 +74,8 @@ void process_home(struct process_plan *p, struct arena *a)
 static struct err *ids(const struct process_plan *p)
 {
     /* raw: glibc's setgroups() looks for threads; a namespace with setgroups denied has nothing to set */
-    if (syscall(SYS_setgroups, p->n_groups, p->groups) < 0 && (errno != EPERM || p->n_groups))
+    if (!p->keep_groups && syscall(SYS_setgroups, p->n_groups, p->groups) < 0 &&
+        (errno != EPERM || p->n_groups))
         return err_sys(errno, "set additional groups");
     if (syscall(SYS_setresgid, p->gid, p->gid, p->gid) < 0)
         return err_sys(errno, "process.user.gid: %u", p->gid);

@@ -34,6 +34,7 @@ struct process_plan {
     gid_t gid;
     gid_t *groups;
     size_t n_groups;
+    bool keep_groups; /* the caller's, not these: annotations.h */
     struct caps caps;
     const char *unknown_cap; /* worth a warning */
     struct process_rlimit *rlimits;

@@ -1,6 +1,7 @@
 /* See mounts.h. */
 #include "runtime/tree/mounts.h"
 #include "lib/mem.h"
+#include "runtime/annotations.h"
 #include "runtime/user/idmap.h"
 #include "runtime/user/namespaces.h"
 #include <linux/mount.h>
@@ -232,8 +233,9 @@ static bool has_own_labels(const char *type)
 }
 
 static struct err *finish(struct arena *a, struct mount_plan *m, const struct oci_mount *o,
-    const struct oci_linux *l, const char *bundle)
+    const struct oci_config *c, const char *bundle)
 {
+    const struct oci_linux *l = c->linux_;
     if (m->copy_up && (m->kind != MOUNT_NEW || !m->type || strcmp(m->type, "tmpfs")))
         return err_new(ERR_INVALID, "options: \"tmpcopyup\": for tmpfs only");
     if (m->kind == MOUNT_BIND)
@@ -253,7 +255,7 @@ static struct err *finish(struct arena *a, struct mount_plan *m, const struct oc
     else if (m->set & MOUNT_ATTR_RDONLY && superblock_is_ours(m->type))
         add_param(m, "ro", NULL);
     if (m->kind == MOUNT_NEW && l && l->mount_label && *l->mount_label && !has_own_labels(m->type))
-        add_param(m, "context", l->mount_label);
+        add_param(m, annotations_context_type(&c->annotations), l->mount_label);
     return NULL;
 }
 
@@ -283,7 +285,7 @@ static struct err *plan_idmap(
     return idmap_text(a, "gidMappings", gids, n_gids, &m->gids);
 }
 
-static struct err *plan_one(struct arena *a, const struct oci_mount *o, const struct oci_linux *l,
+static struct err *plan_one(struct arena *a, const struct oci_mount *o, const struct oci_config *c,
     const char *bundle, struct mount_plan *ret)
 {
     struct mount_plan m = {.kind = MOUNT_NEW,
@@ -299,9 +301,9 @@ static struct err *plan_one(struct arena *a, const struct oci_mount *o, const st
         m.recursive = true;
     }
     for (size_t i = 0; i < o->options.n; i++)
-        TRY_WRAP(apply_option(a, &m, l, o->options.v[i]), "options[%zu]", i);
-    TRY(plan_idmap(a, o, l, &m.idmap));
-    TRY(finish(a, &m, o, l, bundle));
+        TRY_WRAP(apply_option(a, &m, c->linux_, o->options.v[i]), "options[%zu]", i);
+    TRY(plan_idmap(a, o, c->linux_, &m.idmap));
+    TRY(finish(a, &m, o, c, bundle));
     *ret = m;
     return NULL;
 }
@@ -311,8 +313,7 @@ struct err *mounts_plan(
 {
     struct mount_list list = {.v = arena_array(a, c->mounts.n, sizeof(*list.v))};
     for (; list.n < c->mounts.n; list.n++)
-        TRY_WRAP(
-            plan_one(a, &c->mounts.v[list.n], c->linux_, bundle, &list.v[list.n]), "mounts[%zu]", list.n);
+        TRY_WRAP(plan_one(a, &c->mounts.v[list.n], c, bundle, &list.v[list.n]), "mounts[%zu]", list.n);
     *ret = list;
     return NULL;
 }

@@ -3,6 +3,7 @@
 #include "lib/args.h"
 #include "lib/file.h"
 #include "lib/mem.h"
+#include "runtime/annotations.h"
 #include "runtime/handover.h"
 #include "runtime/join.h"
 #include "runtime/process/descriptors.h"
@@ -86,6 +87,7 @@ static struct err *exec(
     struct process_filter filter = j.process.filter;
     TRY(process_plan(a, &p, &j.process));
     j.process.filter = filter;
+    j.process.keep_groups = annotations_keep_groups(&r.annotations);
     TRY(plan_scheduling(&p, &r, &j));
     TRY(lsm_plan_here(&p, NULL, &j.process.lsm));
     if (j.process.unknown_cap)

@@ -3,6 +3,8 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "lib/version.h"
+#include "runtime/annotations.h"
+#include "runtime/criu/criu_options.h"
 #include "runtime/process/filter.h"
 #include "runtime/process/scheduling.h"
 #include "runtime/tree/mounts.h"
@@ -131,7 +133,9 @@ struct err *verb_features(const struct globals *g, int argc, char **argv, int *r
     json_out_str(&o, "io.wherry.version", wherry_version());
     json_out_str(&o, "org.opencontainers.runc.checkpoint.enabled", "true"); /* the name that is looked for */
     json_out_end_object(&o);
-    json_out_array(&o, "potentiallyUnsafeConfigAnnotations"); /* none changes what we do */
+    json_out_array(&o, "potentiallyUnsafeConfigAnnotations");
+    json_out_str(&o, NULL, ANNOTATIONS_UNSAFE); /* a prefix, as it ends in a dot */
+    json_out_str(&o, NULL, CRIU_CONFIG_ANNOTATION);
     json_out_end_array(&o);
     json_out_end_object(&o);
     TRY(json_parse(a, compact.data, compact.len, NULL, &j));

@@ -3,6 +3,7 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "runtime/cgroup/cgroups.h"
+#include "runtime/cgroup/rdt.h"
 #include "runtime/cgroup/units.h"
 #include "runtime/record.h"
 #include "runtime/report.h"
@@ -62,17 +63,11 @@ static struct err *from_options(struct arena *a, const struct options *o, struct
     return NULL;
 }
 
-static struct err *refuse(const struct options *o)
+static void warn_of_ignored(const struct options *o)
 {
     if (o->kernel || o->kernel_tcp)
         report_warning("--%s is ignored: the kernel has no such limit any more",
             o->kernel ? "kernel-memory" : "kernel-memory-tcp");
-    if (o->l3_cache)
-        return err_new(ERR_UNSUPPORTED, "--l3-cache-schema: Intel RDT/CAT: l3 cache schema is not enabled");
-    if (o->memory_bandwidth)
-        return err_new(
-            ERR_UNSUPPORTED, "--mem-bw-schema: Intel RDT/MBA: memory bandwidth schema is not enabled");
-    return NULL;
 }
 
 static struct err *from_file(struct arena *a, const char *path, struct oci_resources *r)
@@ -86,8 +81,19 @@ static struct err *from_file(struct arena *a, const char *path, struct oci_resou
     return err_wrap(fields_parse(&oci_resources_fields, a, text, len, r), "--resources");
 }
 
-static struct err *update(
-    const struct globals *g, const char *id, struct arena *a, const struct oci_resources *r)
+static struct err *update_rdt(struct arena *a, const struct record *rec, const struct options *o)
+{
+    struct rdt plan;
+    auto_close root = -1;
+    if (!o->l3_cache && !o->memory_bandwidth)
+        return NULL;
+    TRY(rdt_plan_update(a, rec->intel_rdt, rec->id, o->l3_cache, o->memory_bandwidth, &plan));
+    TRY(rdt_open(&root));
+    return rdt_update(root, &plan);
+}
+
+static struct err *update(const struct globals *g, const char *id, struct arena *a,
+    const struct oci_resources *r, const struct options *o)
 {
     auto_close dir = -1;
     struct record rec;
@@ -97,6 +103,7 @@ static struct err *update(
     TRY(record_lock(dir));
     if (record_status(&rec, dir) == RECORD_STOPPED)
         return err_new(ERR_CONFLICT, "container %s is stopped", id);
+    TRY_WRAP(update_rdt(a, &rec, o), "--%s", o->l3_cache ? "l3-cache-schema" : "mem-bw-schema");
     TRY(record_cgroups(&rec, &c));
     struct resources_host host = cgroups_host(&c);
     struct err *e = resources_plan(a, r, &host, &w);
@@ -124,7 +131,7 @@ struct err *verb_update(const struct globals *g, int argc, char **argv, int *ret
         .idle = UNSET};
     const struct arg_option options[] = {
         {"resources", 'r', ARG_STR, &o.resources, "FILE",
-            "OCI resources as JSON; -: stdin. The rest is then ignored"},
+            "OCI resources as JSON; -: stdin. Other limits are then ignored"},
         {"blkio-weight", 0, ARG_INT, &o.blkio_weight, "N", "10 to 1000"},
         {"cpu-period", 0, ARG_INT, &o.period, "US", NULL},
         {"cpu-quota", 0, ARG_INT, &o.quota, "US", NULL},
@@ -140,8 +147,8 @@ struct err *verb_update(const struct globals *g, int argc, char **argv, int *ret
         {"memory-swap", 0, ARG_STR, &o.swap, "BYTES", "memory and swap together; -1: no limit"},
         {"kernel-memory", 0, ARG_STR, &o.kernel, "BYTES", "ignored"},
         {"kernel-memory-tcp", 0, ARG_STR, &o.kernel_tcp, "BYTES", "ignored"},
-        {"l3-cache-schema", 0, ARG_STR, &o.l3_cache, "SCHEMA", "refused: Intel RDT"},
-        {"mem-bw-schema", 0, ARG_STR, &o.memory_bandwidth, "SCHEMA", "refused: Intel RDT"},
+        {"l3-cache-schema", 0, ARG_STR, &o.l3_cache, "SCHEMA", "of its Intel RDT class"},
+        {"mem-bw-schema", 0, ARG_STR, &o.memory_bandwidth, "SCHEMA", "the same: MB:..."},
         {"pids-limit", 0, ARG_INT, &o.pids, "N", "-1: no limit"},
         {NULL},
     };
@@ -153,10 +160,10 @@ struct err *verb_update(const struct globals *g, int argc, char **argv, int *ret
     char **operands;
     int n;
     TRY(args_parse(&spec, argc, argv, &operands, &n));
-    TRY(refuse(&o));
+    warn_of_ignored(&o);
     auto_arena *a = arena_new();
     struct oci_resources r;
     TRY(o.resources ? from_file(a, o.resources, &r) : from_options(a, &o, &r));
     *ret_status = 0;
-    return update(g, operands[0], a, &r);
+    return update(g, operands[0], a, &r, &o);
 }

@@ -49,6 +49,11 @@ commands() {
         'Error: RUNTIME: unable to start container process: exec: "nope": executable file not found in $PATH: OCI runtime attempted to invoke a command that was not found'
 }
 
+@test "run --group-add keep-groups: the caller's, where runc has none" {
+    RUNTIME=$OURS run world setpriv --groups 7,8 bash -c 'podrun --rm --group-add keep-groups $IMAGE id -G'
+    [ "$output" = "0 7 8" ] || { echo "$output"; return 1; }
+}
+
 host() {
     say podrun --rm --sysctl kernel.shm_rmid_forced=1 --sysctl net.ipv4.ip_forward=1 --device /dev/null:/dev/mynull:rwm --cgroupns private $IMAGE \
         sh -c 'cd /proc/sys; cat kernel/shm_rmid_forced net/ipv4/ip_forward; stat -c "%F %t,%T %a" /dev/mynull; echo x >/dev/mynull; cut -d: -f2- /proc/self/cgroup'

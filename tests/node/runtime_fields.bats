@@ -89,7 +89,7 @@ teardown() { runtime_teardown; }
     [ "$(jq -r '.linux.seccomp|(.actions|length),(.operators|length),(.knownFlags|length)' <<<"$f" | tr '\n' ' ')" = "9 7 4 " ]
     [ "$(jq -r '.linux.seccomp|.supportedFlags-.knownFlags|length' <<<"$f")" = 0 ]
     [ "$(jq -r '.annotations["io.github.seccomp.libseccomp.version"]' <<<"$f")" != null ]
-    [ "$(jq -r '.potentiallyUnsafeConfigAnnotations|type' <<<"$f")" = array ]
+    [ "$(jq -r '.potentiallyUnsafeConfigAnnotations|join(" ")' <<<"$f")" = "run.oci. org.criu.config" ]
     # each name that is said to be known is taken
     local m
     for m in $(jq -r '.linux.memoryPolicy.modes[]' <<<"$f"); do

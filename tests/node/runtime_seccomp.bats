@@ -82,6 +82,17 @@ with_profile() {
     tail -2 "$T/agent" | head -1 | jq -e --argjson init "$(pid_of c)" '.state.pid==$init and .pid!=$init and .state.status=="running"'
 }
 
+@test "annotations: another receiver; names that nobody knows" {
+    export T
+    agent 117
+    in_container "$(with_profile "${notify/agent.sock/none.sock}" ".annotations[\"run.oci.seccomp.receiver\"]=\"$T/agent.sock\"")" 'mkdir /dev/shm/x'
+    [[ "$output" == *"Structure needs cleaning"* ]]
+    local odd='{defaultAction:"SCMP_ACT_ALLOW",syscalls:[{names:["mkdir","nonsense"],action:"SCMP_ACT_ERRNO"}]}'
+    in_container "$(with_profile "$odd")" 'echo runs'
+    [ "$output" = runs ]
+    refused "$(with_profile "$odd" '.annotations["run.oci.seccomp_fail_unknown_syscall"]="1"')" 'unknown system call "nonsense"'
+}
+
 @test "notify: calls that the runtime itself makes after it has installed the filter" {
     export T
     agent 0

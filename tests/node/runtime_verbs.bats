@@ -161,7 +161,7 @@ LIST
     R run -d --bundle "$T/c" c
     R update --kernel-memory 1m c 2>&1 | grep -q 'ignored'
     run R update --mem-bw-schema MB:0=20 c
-    [[ $output == *"memory bandwidth schema is not enabled"* ]]
+    [[ $output == *"--mem-bw-schema: Intel RDT is not enabled: container c has no class"* ]]
     R kill c KILL
     until_true eval '[ "$(status_of c)" = stopped ]'
     run R update --pids-limit 5 c

@@ -162,6 +162,35 @@ static void test_own_class(void **state)
     assert_true(file_exists(root, "c1/schemata"));
 }
 
+static struct err *plan_update(const char *text, const char *l3, const char *mb, struct rdt *ret)
+{
+    struct oci_intel_rdt r;
+    TRY(fields_parse(&oci_intel_rdt_fields, a, text, strlen(text), &r));
+    return rdt_plan_update(a, &r, "c1", l3, mb, ret);
+}
+
+static void test_update(void **state)
+{
+    (void)state;
+    struct rdt r;
+    fake_class("c1", "");
+    fake_class("gold", "");
+    assert_ok(plan_update("{\"l3CacheSchema\":\"L3:0=f\"}", NULL, "MB:0=30", &r));
+    assert_ok(rdt_update(root, &r)); /* what the record has is not written again */
+    assert_string_equal(text_of("c1/schemata"), "MB:0=30\n");
+    assert_ok(plan_update("{\"closID\":\"gold\"}", "L3:0=3", "MB:0=40", &r));
+    assert_ok(rdt_update(root, &r));
+    assert_string_equal(text_of("gold/schemata"), "L3:0=3\nMB:0=40\n");
+    assert_error(plan_update("{}", "MB:0=3", NULL, &r), ERR_INVALID, "...must begin with L3");
+    assert_error(plan_update("{\"closID\":\"/\"}", "L3:0=3", NULL, &r), ERR_UNSUPPORTED,
+        "...the default class, as the host is");
+    assert_error(rdt_plan_update(a, NULL, "c1", "L3:0=3", NULL, &r), ERR_UNSUPPORTED,
+        "Intel RDT is not enabled: container c1 has no class (linux.intelRdt)");
+    assert_ok(plan_update("{\"closID\":\"silver\"}", "L3:0=3", NULL, &r));
+    assert_error(rdt_update(root, &r), ERR_NOT_FOUND,
+        "linux.intelRdt: class silver: open it: no such file or directory");
+}
+
 static void test_nowhere(void **state)
 {
     (void)state;
@@ -185,6 +214,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_mount_point, setup, teardown),
         cmocka_unit_test_setup_teardown(test_shared_class, setup, teardown),
         cmocka_unit_test_setup_teardown(test_own_class, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_update, setup, teardown),
         cmocka_unit_test_setup_teardown(test_nowhere, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
