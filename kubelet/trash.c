@@ -53,6 +53,7 @@ struct trash *trash_new(struct kubelet *k)
     t->dir = mem_printf("%s/trash", k->o.state);
     t->start = deferred_new(k->loop, trash_start, t);
     log_err(LOG_WARN, "", file_mkdirs(AT_FDCWD, t->dir, 0700, NULL));
+    deferred_call(t->start); /* what a crash left */
     return t;
 }
 

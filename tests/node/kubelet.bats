@@ -262,7 +262,7 @@ EOF
     [ "$(tr '\n' ' ' <"$NODE_DIR/end/good")" = "up prestop term " ]
 }
 
-@test "kill -9 of the kubelet: the next one takes over, nothing restarts; what ended meanwhile is known" {
+@test "kill -9 of the kubelet: the next one takes over, nothing restarts; what ended meanwhile is known, what was in the trash goes" {
     manifest stay <<'EOF'
 apiVersion: v1
 kind: Pod
@@ -284,6 +284,10 @@ EOF
     eventually 10 pod_is stay '.status.containerStatuses[] | select(.name == "short") | .state.terminated.exitCode' 0
     [ "$(pod stay '[.status.podIP, .status.startTime, .status.containerStatuses[].containerID] | join(" ")')" = "$before" ]
     pod_is stay '[.status.containerStatuses[] | .restartCount] | join(" ")' "0 0"
+    kubelet_end KILL
+    mkdir -p "$NODE_DIR/state/trash/1.1/left"
+    kubelet_start
+    eventually 10 test ! -e "$NODE_DIR/state/trash/1.1"
     kubelet_end KILL
     no_manifest stay
     kubelet_start
