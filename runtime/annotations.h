@@ -17,10 +17,10 @@
 
 /*
  * Pure. Into c's fields:
- *   run.oci.timens_offset=CLOCK SECONDS NANOSECONDS   linux.timeOffsets (CLOCK: a name, or the kernel's 1 and
- * 7) run.oci.seccomp.receiver=PATH                     linux.seccomp.listenerPath
- *   run.oci.seccomp_fail_unknown_syscall              a name of linux.seccomp that nobody here knows is an
- * error Also checked: run.oci.mount_context_type. ERR_INVALID where a value makes no sense.
+ *   run.oci.timens_offset=CLOCK SECONDS NANOSECONDS   linux.timeOffsets; CLOCK: a name, or 1 or 7
+ *   run.oci.seccomp.receiver=PATH                     linux.seccomp.listenerPath
+ *   run.oci.seccomp_fail_unknown_syscall              an unknown name in linux.seccomp is an error
+ * Also checked: run.oci.mount_context_type. ERR_INVALID where a value makes no sense.
  */
 struct err *annotations_apply(struct arena *a, struct oci_config *c) __attribute__((warn_unused_result));
 /* run.oci.keep_original_groups=1: the process has the groups of whoever called us, not process.user's. */
