@@ -69,7 +69,7 @@ const struct http_client_tls *api_tls(const struct api *api)
     return kube_tls(api->kube);
 }
 
-/* --- one request ------------------------------------------------------------------------------------ */
+/* --- one request */
 
 static struct err *send_request(struct api *api, const struct api_request *r, struct http_client_result *res)
 {
@@ -118,7 +118,7 @@ struct err *api_call(struct api *api, struct arena *a, const struct api_request 
     return e;
 }
 
-/* --- resources by name -------------------------------------------------------------------------------- */
+/* --- resources by name */
 
 static struct err *load_discovery(struct api *api)
 {
@@ -263,7 +263,7 @@ const char *api_escape(struct arena *a, const char *text)
     return arena_strdup(a, buf_str(&b));
 }
 
-/* --- manifests ---------------------------------------------------------------------------------------- */
+/* --- manifests */
 
 static struct err *read_manifest(struct arena *a, const char *file, const struct json **ret)
 {

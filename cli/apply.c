@@ -157,7 +157,7 @@ struct err *cli_apply(struct cli *cli, int argc, char **argv)
     return c.wait ? each_document(&c, docs, wait_one) : NULL;
 }
 
-/* --- delete --------------------------------------------------------------------------------------------- */
+/* --- delete */
 
 static struct err *wait_gone(
     struct change *c, const struct resource *res, const char *ns, const char *name, const struct json *uid)

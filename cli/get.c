@@ -20,7 +20,7 @@ struct get {
     bool all_namespaces;
 };
 
-/* --- tables -------------------------------------------------------------------------------------------- */
+/* --- tables */
 
 static const char *cell_text(struct arena *a, const struct json *cell)
 {
@@ -92,7 +92,7 @@ static void print_table(struct arena *a, const struct json *table, bool wide, bo
         print_row(texts + r * width, widths, width);
 }
 
-/* --- get ------------------------------------------------------------------------------------------------ */
+/* --- get */
 
 static void print_names(const struct resource *res, const struct json *object)
 {
@@ -201,7 +201,7 @@ struct err *cli_get(struct cli *cli, int argc, char **argv)
     return api_each_named(api, a, operands, n, get_each, &e);
 }
 
-/* --- describe ------------------------------------------------------------------------------------------- */
+/* --- describe */
 
 /* kubectl's describe, as far as it helps: the object as YAML without what only programs read, then its
  * events. */

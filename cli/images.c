@@ -30,7 +30,7 @@ struct job {
     struct json_out *array; /* -o json: the list under way */
 };
 
-/* --- progress ------------------------------------------------------------------------------------------ */
+/* --- progress */
 
 static void size_text(int64_t bytes, char *text, size_t n)
 {
@@ -69,8 +69,7 @@ static void print_progress(struct job *j, const struct json *p)
     j->bar = true;
 }
 
-/* --- the lines -------------------------------------------------------------------------------------------
- */
+/* --- the lines */
 
 static void print_image_row(const struct image *im)
 {
@@ -179,8 +178,7 @@ static struct err *run(const struct cli *cli, struct job *j, const char *const *
     return e;
 }
 
-/* --- the commands ------------------------------------------------------------------------------------------
- */
+/* --- the commands */
 
 struct err *cli_load(struct cli *cli, int argc, char **argv)
 {

@@ -110,8 +110,7 @@ struct err *pods_container(struct arena *a, const struct json *pod, const char *
     return err_new(ERR_INVALID, "container %s is not in this Pod (it has: %s)", name ? name : "", known);
 }
 
-/* --- ps ---------------------------------------------------------------------------------------------------
- */
+/* --- ps */
 
 static const struct json *status_of(const struct json *pod, const char *container)
 {
@@ -199,8 +198,7 @@ struct err *cli_ps(struct cli *cli, int argc, char **argv)
     return NULL;
 }
 
-/* --- run --------------------------------------------------------------------------------------------------
- */
+/* --- run */
 
 /* What it will be called on the node: a static Pod's name ends with the node's. */
 static const struct json *find_static(const struct json *list, const char *ns, const char *name)

@@ -35,8 +35,7 @@ struct stream {
     struct err *error;
 };
 
-/* --- ending -----------------------------------------------------------------------------------------------
- */
+/* --- ending */
 
 static void finish(struct stream *s, struct err *e)
 {
@@ -75,8 +74,7 @@ static void take_status(struct stream *s, const char *data, size_t len)
     finish(s, err_new(ERR_SYSTEM, "%s", message ? message : "the command failed"));
 }
 
-/* --- what comes
- * --------------------------------------------------------------------------------------------- */
+/* --- what comes */
 
 static void write_out(struct stream *s, int fd, const char *data, size_t len)
 {
@@ -115,8 +113,7 @@ static void on_closed(void *arg, unsigned code, const char *reason)
                                  reason && *reason ? reason : "without a reason", code));
 }
 
-/* --- what goes
- * ---------------------------------------------------------------------------------------------- */
+/* --- what goes */
 
 static void send_size(struct stream *s)
 {
@@ -174,8 +171,7 @@ static void on_drained(void *arg)
         watch_set(s->keyboard, UV_READABLE);
 }
 
-/* --- connecting
- * ----------------------------------------------------------------------------------------------- */
+/* --- connecting */
 
 static struct err *refusal(unsigned status, const char *body)
 {
@@ -365,8 +361,7 @@ struct err *cli_attach(struct cli *cli, int argc, char **argv)
     return stream(cli, &attach, argc, argv);
 }
 
-/* --- logs
- * ------------------------------------------------------------------------------------------------------- */
+/* --- logs */
 
 static void on_log(void *arg, const char *data, size_t len)
 {

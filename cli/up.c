@@ -36,7 +36,7 @@ struct up {
     bool no_master; /* manifests only */
 };
 
-/* --- what the host must offer ------------------------------------------------------------------------ */
+/* --- what the host must offer */
 
 static struct err *check_filesystem(const char *name)
 {
@@ -68,7 +68,7 @@ static struct err *check_host(void)
     return check_filesystem("overlay");
 }
 
-/* --- the node's address -------------------------------------------------------------------------------- */
+/* --- the node's address */
 
 struct found_address {
     int loopback;
@@ -120,7 +120,7 @@ static struct err *check_port_free(const char *what, int64_t port)
     return err_sys(errno, "port %lld (%s)", (long long)port, what);
 }
 
-/* --- the daemons' command lines ---------------------------------------------------------------------- */
+/* --- the daemons' command lines */
 
 static void add_daemon(struct up *u, struct node *n, const char *name, const char *const *more)
 {
@@ -174,7 +174,7 @@ static void plan(struct up *u, struct node *n)
                 arena_printf(u->a, "%s/proxy.kubeconfig", creds), NULL});
 }
 
-/* --- starting, and waiting until the node is Ready ---------------------------------------------------- */
+/* --- starting, and waiting until the node is Ready */
 
 static struct err *make_folders(const struct node *n)
 {

@@ -1,13 +1,16 @@
 /*
- * See hostports.h. The table as `nft list` shows it:
- *     map any     { type inet_proto . inet_service : ipv4_addr . inet_service }
- *     map by_ip   { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service }
- *     set hairpin { type ipv4_addr . ipv4_addr; flags interval }      container . from where its answers must
- * come back chain prerouting { type nat hook prerouting priority dstnat; (the same at output) fib daddr type
- * local ip daddr != 127.0.0.0/8 dnat ip to ip daddr . meta l4proto . th dport map @by_ip fib daddr type local
- * ip daddr != 127.0.0.0/8 dnat ip to meta l4proto . th dport map @any } chain postrouting { type nat hook
- * postrouting priority srcnat; ct status dnat ip daddr . ip saddr @hairpin masquerade } 127.0.0.1 is left
- * out: leading it on would need route_localnet, with which neighbours reach what listens there.
+ * See hostports.h. The table as `nft list` shows it; hairpin: a container, and from where its answers must come back.
+ *
+ *   map any     { type inet_proto . inet_service : ipv4_addr . inet_service }
+ *   map by_ip   { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service }
+ *   set hairpin { type ipv4_addr . ipv4_addr; flags interval }
+ *   chain prerouting { type nat hook prerouting priority dstnat;                         (the same at output)
+ *     fib daddr type local ip daddr != 127.0.0.0/8 dnat ip to ip daddr . meta l4proto . th dport map @by_ip
+ *     fib daddr type local ip daddr != 127.0.0.0/8 dnat ip to meta l4proto . th dport map @any }
+ *   chain postrouting { type nat hook postrouting priority srcnat;
+ *     ct status dnat ip daddr . ip saddr @hairpin masquerade }
+ *
+ * 127.0.0.1 is left out: leading it on would need route_localnet, with which neighbours reach what listens there.
  */
 #include "cni/hostports.h"
 #include "cni/ruleset.h"

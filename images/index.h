@@ -1,10 +1,14 @@
 /*
- * index.json: which images there are and what they are called. An OCI image index, one manifest per image,
- * with io.wherry.image.id        the digest of its config io.wherry.image.refs      registry/repository:tag
- * ..., one space between io.wherry.image.digests   registry/repository@sha256:... ... io.wherry.image.since
- * when it was last pulled, loaded, or lost a name as annotations. What an image says of itself is not copied
- * here: these words are only ever ours. Changing it is pure; read and write are called under the store's
- * lock.
+ * index.json: which images there are and what they are called. An OCI image index, one manifest per image, with
+ * annotations:
+ *
+ *   io.wherry.image.id        the digest of its config
+ *   io.wherry.image.refs      registry/repository:tag ..., one space between
+ *   io.wherry.image.digests   registry/repository@sha256:... ...
+ *   io.wherry.image.since     when it was last pulled, loaded, or lost a name
+ *
+ * What an image says of itself is not copied here: these words are only ever ours. Changing it is pure; read and
+ * write are called under the store's lock.
  */
 #ifndef WHERRY_IMAGES_INDEX_H
 #define WHERRY_IMAGES_INDEX_H

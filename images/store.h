@@ -2,13 +2,14 @@
  * The folder of the store, and who may change what in it.
  *
  *   ROOT/index.json          the images: an OCI image index with annotations of ours (index.h)
- *   ROOT/blobs/sha256/HEX    manifests and configs, as they came. Layers as they were downloaded are not
- * kept: nothing here pushes or exports, and they are 30-50 % of an image's disk ROOT/layers/HEX/         one
- * layer, unpacked, by its chain id; immutable once it is here ROOT/layers/HEX.json     its bytes and entries
+ *   ROOT/blobs/sha256/HEX    manifests and configs, as they came. Layers as they were downloaded are not kept:
+ *                            nothing here pushes or exports, and they are 30-50 % of an image's disk
+ *   ROOT/layers/HEX/         one layer, unpacked, by its chain id; immutable once it is here
+ *   ROOT/layers/HEX.json     its bytes and entries
  *   ROOT/pins/NAME           lib/api/image.h
- *   ROOT/tmp/JOB/            what a running command has not finished. The command holds a flock on the
- * folder: one that can be locked belongs to a dead command and is removed by the next ROOT/lock flock, held
- * for moments: reading or changing the index, making and claiming
+ *   ROOT/tmp/JOB/            what a running command has not finished. The command holds a flock on the folder:
+ *                            one that can be locked belongs to a dead command and is removed by the next
+ *   ROOT/lock                flock, held for moments: reading or changing the index, making and claiming
  *
  * Everything is made below tmp/, synced, and renamed to its place under the lock; what is removed is renamed
  * into tmp/ under the lock and deleted after. A command claims a layer (tmp/JOB/claims/HEX) before it builds

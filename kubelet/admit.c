@@ -20,7 +20,7 @@ static bool refuse(struct verdict *v, const char *reason, const char *message)
     return false;
 }
 
-/* --- resources ----------------------------------------------------------------------------------------- */
+/* --- resources */
 
 static bool fits(struct verdict *v, const struct admit_in *in, const char *resource, int64_t capacity)
 {
@@ -45,7 +45,7 @@ static bool fits_all(struct verdict *v, const struct admit_in *in)
     return fits(v, in, "cpu", in->milli_cpu) && fits(v, in, "memory", in->memory);
 }
 
-/* --- ports --------------------------------------------------------------------------------------------- */
+/* --- ports */
 
 static bool ips_meet(const char *a, const char *b)
 {
@@ -81,7 +81,7 @@ static bool ports_free(struct verdict *v, const struct admit_in *in)
     return true;
 }
 
-/* --- labels -------------------------------------------------------------------------------------------- */
+/* --- labels */
 
 static bool requirement_holds(const struct node_selector_requirement *r, const char *value)
 {
@@ -133,7 +133,7 @@ bool admit_node_matches(const struct pod_spec *s, const struct node *n)
     return !need;
 }
 
-/* --- what this node cannot do -------------------------------------------------------------------------- */
+/* --- what this node cannot do */
 
 static bool sysctls_allowed(struct verdict *v, const struct pod_spec *s)
 {

@@ -54,7 +54,7 @@ void cni_cancel(struct cni_op *op)
         op_free(op);
 }
 
-/* --- the list ---------------------------------------------------------------------------------------- */
+/* --- the list */
 
 static int is_list(const struct dirent *d)
 {
@@ -175,7 +175,7 @@ static const struct json *port_mappings(struct arena *a, const struct pod_spec *
     return j;
 }
 
-/* --- what is kept -------------------------------------------------------------------------------------- */
+/* --- what is kept */
 
 static char *kept_path(struct kubelet *k, const char *uid)
 {
@@ -260,7 +260,7 @@ void cni_each_kept(struct kubelet *k, void (*fn)(void *arg, const char *uid), vo
     free(names);
 }
 
-/* --- running -------------------------------------------------------------------------------------------- */
+/* --- running */
 
 static void op_end(void *arg)
 {

@@ -35,7 +35,7 @@ struct build {
     bool privileged;
 };
 
-/* --- the process --------------------------------------------------------------------------------------- */
+/* --- the process */
 
 static const struct json *lookup_object(void *arg, bool secret, const char *ns, const char *name)
 {
@@ -175,7 +175,7 @@ static struct err *build_process(struct build *b, struct oci_process *p)
     return NULL;
 }
 
-/* --- linux --------------------------------------------------------------------------------------------- */
+/* --- linux */
 
 static const char *const masked[] = {"/proc/acpi", "/proc/asound", "/proc/interrupts", "/proc/kcore",
     "/proc/keys", "/proc/latency_stats", "/proc/sched_debug", "/proc/scsi", "/proc/timer_list",

@@ -73,7 +73,7 @@ void events_free(struct events *v)
     free(v);
 }
 
-/* --- sending ------------------------------------------------------------------------------------------- */
+/* --- sending */
 
 static void sent(void *arg, const struct err *error, unsigned status, const struct json *body)
 {
@@ -165,7 +165,7 @@ static void events_send(void *arg)
         }
 }
 
-/* --- noting -------------------------------------------------------------------------------------------- */
+/* --- noting */
 
 static bool equal(const char *a, const char *b)
 {

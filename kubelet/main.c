@@ -4,8 +4,7 @@
  * the Pods run on.
  *
  *   wherry-kubelet [OPTION]...             the daemon
- *   wherry-kubelet teardown [OPTION]...    ends every Pod of this node and removes what they left in the
- * kernel
+ *   wherry-kubelet teardown [OPTION]...    ends every Pod of this node, removes what they left in the kernel
  */
 #include "kubelet/cgroups.h"
 #include "kubelet/cni.h"
@@ -42,8 +41,7 @@
 
 enum { LOCK_MS = 10000, SPAWNS_AT_ONCE = 8, TEARDOWN_MS = 100000 };
 
-/* --- settings
- * ----------------------------------------------------------------------------------------------------- */
+/* --- settings */
 
 struct settings {
     struct kubelet_options o;
@@ -133,8 +131,7 @@ static struct err *wait_for_file(const char *path)
     return NULL;
 }
 
-/* --- the parts
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the parts */
 
 static struct err *open_parts(struct kubelet *k)
 {
@@ -198,9 +195,7 @@ static struct err *serve(struct kubelet *k)
     return NULL;
 }
 
-/* --- teardown
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- teardown */
 
 static void count_kept(void *arg, const char *uid)
 {
@@ -264,9 +259,7 @@ static struct err *teardown(struct kubelet *k)
     return whole ? NULL : err_new(ERR_TIMEOUT, "some Pods did not end");
 }
 
-/* --- main
- * -------------------------------------------------------------------------------------------------------------
- */
+/* --- main */
 
 static struct err *run(struct settings *s)
 {

@@ -26,7 +26,7 @@ struct manifests {
     struct timer *settle; /* an editor writes a file in several steps */
 };
 
-/* --- one document -------------------------------------------------------------------------------------- */
+/* --- one document */
 
 /* A name-based-looking uid out of a hash: 8-4-4-4-12 hex digits. */
 static void uid_of(const char *hex, char uid[37])
@@ -113,7 +113,7 @@ static struct err *apply(struct kubelet *k, const char *file, size_t index, cons
     return NULL;
 }
 
-/* --- the folder ---------------------------------------------------------------------------------------- */
+/* --- the folder */
 
 static int is_manifest(const struct dirent *d)
 {

@@ -80,7 +80,7 @@ static void add_files(const struct mounts_spec_in *in, struct mounts_spec_out *o
             ro ? "rbind,ro" : "rbind,rw");
 }
 
-/* --- volumes ------------------------------------------------------------------------------------------- */
+/* --- volumes */
 
 /* The volume's folder as the shim sees it: a memory volume is mounted there only. */
 static struct err *open_volume(const struct worker *w, const char *path, int *ret)

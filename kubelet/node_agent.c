@@ -35,7 +35,7 @@ struct node_agent {
     bool missed; /* a renewal did not come through */
 };
 
-/* --- facts --------------------------------------------------------------------------------------------- */
+/* --- facts */
 
 const char *node_agent_pod_cidr(const struct kubelet *k)
 {
@@ -70,7 +70,7 @@ int64_t node_agent_max_pods(const struct kubelet *k)
     return NODE_MAX_PODS;
 }
 
-/* --- status -------------------------------------------------------------------------------------------- */
+/* --- status */
 
 static void status_sent(void *arg, const struct err *error, unsigned status, const struct json *body)
 {
@@ -121,7 +121,7 @@ static void check_pressure(void *arg)
         send_status(n);
 }
 
-/* --- the Lease ----------------------------------------------------------------------------------------- */
+/* --- the Lease */
 
 static void renew_lease(void *arg);
 
@@ -189,7 +189,7 @@ static void renew_lease(void *arg)
         lease_sent, n);
 }
 
-/* --- registration -------------------------------------------------------------------------------------- */
+/* --- registration */
 
 static void register_done(void *arg, const struct err *error, unsigned status, const struct json *body)
 {
@@ -221,7 +221,7 @@ static void register_node(void *arg)
         kube_request(k->kube, "POST", "/api/v1/nodes", NULL, buf_str(&b), b.len, register_done, n);
 }
 
-/* --- our Node, as the master has it -------------------------------------------------------------------- */
+/* --- our Node, as the master has it */
 
 static void on_changed(void *arg, const struct json *object)
 {

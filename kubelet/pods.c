@@ -27,7 +27,7 @@ struct pods {
     bool listing[2]; /* all that a source desires is being read */
 };
 
-/* --- the table ----------------------------------------------------------------------------------------- */
+/* --- the table */
 
 struct worker *pods_first(struct kubelet *k)
 {
@@ -122,7 +122,7 @@ void pods_free(struct pods *p)
     free(p);
 }
 
-/* --- what is desired ----------------------------------------------------------------------------------- */
+/* --- what is desired */
 
 static void reject(struct worker *w, const char *reason, const char *message)
 {
@@ -260,7 +260,7 @@ void pods_list_end(struct kubelet *k, enum worker_source source)
     source_synced(k, source);
 }
 
-/* --- the master's watch -------------------------------------------------------------------------------- */
+/* --- the master's watch */
 
 /* Where it comes from and when, as the downward API may show. */
 static const struct json *annotate(struct arena *a, const struct json *object, const struct worker *known)

@@ -99,7 +99,7 @@ static const char *host_of(const struct instance *i, const char *host)
     return host && *host ? host : i->worker->pod_ip ? i->worker->pod_ip : "127.0.0.1";
 }
 
-/* --- HTTP ---------------------------------------------------------------------------------------------- */
+/* --- HTTP */
 
 /* What went wrong, without the URL that the client's error begins with. */
 static const char *reason_of(const struct reach *r, const struct err *e)
@@ -165,7 +165,7 @@ struct reach *reach_http(struct instance *i, const struct http_get_action *g, bo
     return r;
 }
 
-/* --- TCP ----------------------------------------------------------------------------------------------- */
+/* --- TCP */
 
 static void tcp_timed_out(void *arg)
 {

@@ -154,7 +154,7 @@ void report_record_pod(struct worker *w)
     log_err(LOG_WARN, w->keys, err_wrap(e, "recording the Pod"));
 }
 
-/* --- the end ------------------------------------------------------------------------------------------- */
+/* --- the end */
 
 static void deleted(void *arg, const struct err *error, unsigned status, const struct json *body)
 {

@@ -19,7 +19,7 @@
 
 enum { RESTORE_MAX = 4 << 20 };
 
-/* --- one Pod ------------------------------------------------------------------------------------------- */
+/* --- one Pod */
 
 static struct err *read_pod(
     struct kubelet *k, const char *uid, enum worker_source *ret_source, struct desired **ret)
@@ -184,7 +184,7 @@ void restore_all(struct kubelet *k)
     each_name(k->path.run_pods, restore_one, k);
 }
 
-/* --- the sweep ----------------------------------------------------------------------------------------- */
+/* --- the sweep */
 
 static void sweep_state(struct kubelet *k, const char *uid)
 {

@@ -86,7 +86,7 @@ static void failed(struct sandbox *s, struct err *e)
     worker_sandbox_failed(w, e); /* which has it cleared */
 }
 
-/* --- events of the shim -------------------------------------------------------------------------------- */
+/* --- events of the shim */
 
 static void on_exited(void *arg, const char *id, int exit_code, int signal, bool oom, const char *finished_at)
 {
@@ -130,7 +130,7 @@ static void on_closed(void *arg)
 static const struct shim_client_events shim_events = {
     .exited = on_exited, .exec_exited = on_exec_exited, .closed = on_closed};
 
-/* --- making -------------------------------------------------------------------------------------------- */
+/* --- making */
 
 /* RUN/pods/UID/ready is there while the sandbox has all it is to have. A kubelet that finds a shim without it
  * was killed in between: what is half made or half cleared is not gone on with. */
@@ -347,7 +347,7 @@ void sandbox_make(struct worker *w)
         failed(s, e);
 }
 
-/* --- taking over ---------------------------------------------------------------------------------------- */
+/* --- taking over */
 
 static void adopt_done(struct sandbox *s, const struct shim_state *state, struct arena *a)
 {
@@ -405,7 +405,7 @@ void sandbox_adopt(
     shim_subscribe(s->shim, adopt_subscribed, s);
 }
 
-/* --- clearing ------------------------------------------------------------------------------------------- */
+/* --- clearing */
 
 static void clear_retry(struct sandbox *s, struct err *e)
 {

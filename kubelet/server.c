@@ -22,8 +22,7 @@ struct server {
     char *socket;
 };
 
-/* --- answers
- * -------------------------------------------------------------------------------------------------------- */
+/* --- answers */
 
 void server_text(struct http_request *r, unsigned status, const char *fmt, ...)
 {
@@ -41,8 +40,7 @@ bool server_flag(const struct http_request *r, const char *name)
     return v && (!*v || strcmp(v, "1") == 0 || strcmp(v, "true") == 0);
 }
 
-/* --- which container
- * ------------------------------------------------------------------------------------------------ */
+/* --- which container */
 
 /* Copies segment n (0 is the first) of a path; false: it is missing or too long. */
 static bool path_segment(const char *path, int n, char out[SEGMENT_MAX])
@@ -81,9 +79,7 @@ struct instance *server_find(struct kubelet *k, struct http_request *r, struct w
     return i;
 }
 
-/* --- /pods
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- /pods */
 
 static void serve_pods(struct kubelet *k, struct http_request *r)
 {
@@ -113,9 +109,7 @@ static void serve_pods(struct kubelet *k, struct http_request *r)
     err_free(e);
 }
 
-/* --- routes
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- routes */
 
 static void serve_healthz(struct kubelet *k, struct http_request *r)
 {
@@ -184,8 +178,7 @@ static void on_remote(void *arg, struct http_request *r)
         serve(arg, r);
 }
 
-/* --- listening
- * ------------------------------------------------------------------------------------------------------- */
+/* --- listening */
 
 static struct err *listen_unix(const char *path, int *ret_fd)
 {

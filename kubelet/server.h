@@ -3,11 +3,14 @@
  * RUN/kubelet.sock for people on this host (root only, by the socket's mode). The same paths on both, those
  * of Kubernetes' kubelet:
  *
- *   GET /healthz  /pods  /metrics  /stats/summary
- *   GET
- * /containerLogs/NS/POD/CONTAINER?follow&tailLines&sinceSeconds&sinceTime&timestamps&limitBytes&previous
- * server_logs.c GET /exec/NS/POD/CONTAINER?command=..&input&output&error&tty
- * /attach/NS/POD/CONTAINER?input&output&error&tty  server_exec.c
+ *   GET /healthz /pods                       server.c
+ *   GET /metrics /stats/summary              server_stats.c
+ *   GET /containerLogs/NS/POD/CONTAINER      server_logs.c
+ *       ?follow&tailLines&sinceSeconds&sinceTime&timestamps&limitBytes&previous
+ *   GET /exec/NS/POD/CONTAINER               server_exec.c
+ *       ?command=..&input&output&error&tty
+ *   GET /attach/NS/POD/CONTAINER             server_exec.c
+ *       ?input&output&error&tty
  */
 #ifndef WHERRY_KUBELET_SERVER_H
 #define WHERRY_KUBELET_SERVER_H
@@ -21,8 +24,7 @@ struct server;
 struct err *server_start(struct kubelet *k) __attribute__((warn_unused_result));
 void server_free(struct server *s); /* ends every session */
 
-/* --- for the parts of the server
- * ------------------------------------------------------------------------------- */
+/* --- for the parts of the server */
 
 /* The container that a path /WHAT/NS/POD/CONTAINER names. NULL: answered already (404). Both live until the
  * callback returns. */

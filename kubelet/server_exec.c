@@ -72,8 +72,7 @@ static void session_free(struct session *s)
     free(s);
 }
 
-/* --- the last word
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the last word */
 
 static void send_status(struct session *s, const char *text)
 {
@@ -112,8 +111,7 @@ static void on_drain_over(void *arg)
     check_end(s);
 }
 
-/* --- from the process to the client
- * -------------------------------------------------------------------------------------- */
+/* --- from the process to the client */
 
 static size_t forward(
     struct session *s, unsigned char channel, struct duplex *from, const char *data, size_t len)
@@ -157,8 +155,7 @@ static void on_ws_drained(void *arg)
         duplex_resume(s->err);
 }
 
-/* --- from the client to the process
- * -------------------------------------------------------------------------------------- */
+/* --- from the client to the process */
 
 static struct duplex *towards(struct session *s)
 {
@@ -261,9 +258,7 @@ static void on_ws_closed(void *arg, unsigned code, const char *reason)
     session_free(arg);
 }
 
-/* --- the shim
- * ---------------------------------------------------------------------------------------------------------------
- */
+/* --- the shim */
 
 static void on_exited(void *arg, const char *id, int exit_code, int signal, bool oom, const char *finished_at)
 {
@@ -410,9 +405,7 @@ static struct err *begin(struct session *s)
     return e;
 }
 
-/* --- the request
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- the request */
 
 static void on_up(void *arg, struct duplex *d)
 {

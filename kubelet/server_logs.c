@@ -58,8 +58,7 @@ static void finish(struct log_session *s)
     http_stream_end(s->stream); /* session_free() follows */
 }
 
-/* --- one piece after the other
- * ---------------------------------------------------------------------------------------- */
+/* --- one piece after the other */
 
 /* The log was moved away (rotated) and begins anew: what is left of the old one has been read. */
 static bool is_moved(const struct log_session *s)
@@ -100,9 +99,7 @@ static void on_drained(void *arg)
     deferred_call(s->soon);
 }
 
-/* --- following
- * ----------------------------------------------------------------------------------------------------------
- */
+/* --- following */
 
 static void on_growth(void *arg, int events)
 {
@@ -179,8 +176,7 @@ static void begin_following(struct log_session *s, struct worker *w, const char 
     err_free(e);
 }
 
-/* --- where to begin
- * --------------------------------------------------------------------------------------------------- */
+/* --- where to begin */
 
 /* The offset of the last n lines. */
 static off_t tail_offset(int fd, int64_t lines)
@@ -257,8 +253,7 @@ static struct err *open_log(
     return NULL;
 }
 
-/* --- the request
- * ----------------------------------------------------------------------------------------------------- */
+/* --- the request */
 
 static void refuse(
     struct http_request *r, const struct instance *i, const struct worker *w, bool previous, struct err *e)

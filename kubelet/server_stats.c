@@ -13,8 +13,7 @@
 
 enum { TEXT_MAX = 64 << 20 };
 
-/* --- what one cgroup uses
- * ---------------------------------------------------------------------------------------------- */
+/* --- what one cgroup uses */
 
 static bool usage_of(struct kubelet *k, const char *path, struct cgroup_usage *u)
 {
@@ -37,9 +36,7 @@ static bool container_usage(const struct instance *i, struct cgroup_usage *u)
     return i->cid[0] && plan_is_live(i->state) && usage_of(i->worker->kubelet, path, u);
 }
 
-/* --- /metrics
- * ----------------------------------------------------------------------------------------------------------------
- */
+/* --- /metrics */
 
 struct metric {
     const char *name, *help, *type;
@@ -117,8 +114,7 @@ void server_metrics(struct kubelet *k, struct http_request *r)
         http_respond(r, 200, "text/plain; version=0.0.4; charset=utf-8", text.data, text.len, NULL);
 }
 
-/* --- /stats/summary
- * ------------------------------------------------------------------------------------------------------- */
+/* --- /stats/summary */
 
 static void write_usage(struct json_out *o, const struct cgroup_usage *u)
 {

@@ -273,7 +273,7 @@ struct shim_call *shim_call(struct shim_client *c, const char *op, const char *b
     return call;
 }
 
-/* --- the requests ------------------------------------------------------------------------------------ */
+/* --- the requests */
 
 struct request {
     struct buf b;

@@ -35,7 +35,7 @@ static void retry(struct instance *i, const char *reason, const char *message, i
     worker_kick(i->worker);
 }
 
-/* --- the image ----------------------------------------------------------------------------------------- */
+/* --- the image */
 
 static void image_failed(struct instance *i, enum image_outcome outcome, const char *message)
 {
@@ -135,7 +135,7 @@ void start_instance(struct instance *i)
     worker_kick(i->worker); /* the next one may have its turn */
 }
 
-/* --- the container ------------------------------------------------------------------------------------- */
+/* --- the container */
 
 static void new_cid(struct instance *i)
 {

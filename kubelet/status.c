@@ -20,7 +20,7 @@ static const char *when(struct arena *a, int64_t ns)
     return arena_strdup(a, text);
 }
 
-/* --- containers ---------------------------------------------------------------------------------------- */
+/* --- containers */
 
 static struct container_state_terminated *terminated(
     struct arena *a, const struct worker *w, const struct instance_end *e)
@@ -148,7 +148,7 @@ static void make_container(struct arena *a, const struct instance *i, struct con
     add_mounts(a, i, c);
 }
 
-/* --- phase --------------------------------------------------------------------------------------------- */
+/* --- phase */
 
 struct count {
     size_t init_pending, init_failed, running, waiting, stopped, succeeded, n;
@@ -224,7 +224,7 @@ static const char *phase_of(const struct worker *w, const struct count *n)
     return "Running";
 }
 
-/* --- conditions ---------------------------------------------------------------------------------------- */
+/* --- conditions */
 
 struct conditions {
     struct arena *arena;
@@ -343,7 +343,7 @@ static void make_conditions(const struct worker *w, struct arena *a, int64_t now
     s->conditions.v = c.v;
 }
 
-/* --- the whole ----------------------------------------------------------------------------------------- */
+/* --- the whole */
 
 static void make_containers(const struct worker *w, struct arena *a, struct pod_status *s, struct count *n)
 {
@@ -403,7 +403,7 @@ struct pod_status *status_make(const struct worker *w, struct arena *a, int64_t 
     return s;
 }
 
-/* --- back from a status -------------------------------------------------------------------------------- */
+/* --- back from a status */
 
 static int64_t parse_time(const char *text)
 {

@@ -58,7 +58,7 @@ static int64_t fs_group(const struct worker *w)
     return sc && sc->fs_group.set ? sc->fs_group.v : -1;
 }
 
-/* --- hostPath ------------------------------------------------------------------------------------------ */
+/* --- hostPath */
 
 static struct err *host_path_check(const struct host_path_volume *h)
 {
@@ -101,7 +101,7 @@ static struct err *host_path_check(const struct host_path_volume *h)
     return err_new(ERR_INVALID, "hostPath.type: \"%s\" is unknown", type);
 }
 
-/* --- payload volumes ----------------------------------------------------------------------------------- */
+/* --- payload volumes */
 
 struct source {
     const struct worker *worker;
@@ -243,7 +243,7 @@ static struct err *make_payload(struct worker *w, const struct volume *v, const 
     return e ? e : payload_write(path, &s.payload);
 }
 
-/* --- all of them --------------------------------------------------------------------------------------- */
+/* --- all of them */
 
 /* The volume's own folder: 0777, and the group that fsGroup names with set-group-id. */
 static struct err *make_folder(const char *path, int64_t gid)

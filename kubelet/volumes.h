@@ -1,10 +1,12 @@
 /*
  * A Pod's volumes on this host:
- *   STATE/pods/UID/volumes/NAME   emptyDir (disk), configMap, downwardAPI
- *   RUN/pods/UID/volumes/NAME     secret, projected: gone after a reboot, never on a disk where /run is a
- * tmpfs in the shim's mount namespace emptyDir with medium Memory (see volumes_mounts()) hostPath and image
- * volumes    where they are Payload volumes (configMap, secret, downwardAPI, projected) change as a whole: a
- * new ..TIMESTAMP folder, and the
+ *
+ *   STATE/pods/UID/volumes/NAME       emptyDir (disk), configMap, downwardAPI
+ *   RUN/pods/UID/volumes/NAME         secret, projected: gone after a reboot, never on a disk where /run is a tmpfs
+ *   in the shim's mount namespace     emptyDir with medium Memory (see volumes_mounts())
+ *   where they are                    hostPath and image volumes
+ *
+ * Payload volumes (configMap, secret, downwardAPI, projected) change as a whole: a new ..TIMESTAMP folder, and the
  * ..data link renamed over the old one.
  */
 #ifndef WHERRY_KUBELET_VOLUMES_H

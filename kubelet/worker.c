@@ -24,7 +24,7 @@
 
 enum { WORKER_GRACE_S = 30, WORKER_LEAST_MS = 2000 };
 
-/* --- desired ------------------------------------------------------------------------------------------- */
+/* --- desired */
 
 void desired_free(struct desired *d)
 {
@@ -69,7 +69,7 @@ struct desired *desired_new(const struct json *object, struct err **ret_error)
     return NULL;
 }
 
-/* --- instances ----------------------------------------------------------------------------------------- */
+/* --- instances */
 
 struct instance *worker_instance(struct worker *w, const char *name)
 {
@@ -112,7 +112,7 @@ static void sync_instances(struct worker *w)
         sync_one(w, INSTANCE_EPHEMERAL, &s->ephemeral_containers.v[i]);
 }
 
-/* --- life ---------------------------------------------------------------------------------------------- */
+/* --- life */
 
 void worker_kick(struct worker *w)
 {
@@ -237,7 +237,7 @@ void worker_deleted(struct worker *w)
     worker_kick(w);
 }
 
-/* --- the sandbox --------------------------------------------------------------------------------------- */
+/* --- the sandbox */
 
 void worker_sandbox_ready(struct worker *w)
 {
@@ -306,7 +306,7 @@ void worker_objects_changed(struct worker *w)
     worker_kick(w);
 }
 
-/* --- actions ------------------------------------------------------------------------------------------- */
+/* --- actions */
 
 static void make_volumes(struct worker *w)
 {

@@ -37,8 +37,7 @@ static bool read_selector(struct arena *a, const struct json *service, struct st
     return ret->n > 0;
 }
 
-/* --- whom a change concerns
- * ---------------------------------------------------------------------------------- */
+/* --- whom a change concerns */
 
 struct pod_change {
     struct endpoints *e;
@@ -84,8 +83,7 @@ static void on_slice(void *arg, const struct object *before, const struct object
         ctl_queue_add(e->queue, o->ns, service);
 }
 
-/* --- what is, what should be, and the difference
- * ------------------------------------------------------------ */
+/* --- what is, what should be, and the difference */
 
 static void on_written(void *arg, const struct change_result *res)
 {
@@ -247,8 +245,7 @@ static void follow(void *arg, const char *ns, const char *name)
     object_unref(service);
 }
 
-/* --- starting and stopping --------------------------------------------------------------------------------
- */
+/* --- starting and stopping */
 
 static bool first(void *arg, const struct object *o)
 {

@@ -11,8 +11,7 @@ static const struct json *str(struct arena *a, const char *s)
     return json_new_str(a, s);
 }
 
-/* --- which port of a Pod a Service's port means ------------------------------------------------------------
- */
+/* --- which port of a Pod a Service's port means */
 
 struct port {
     const char *name, *protocol, *app_protocol;
@@ -98,8 +97,7 @@ static size_t make_groups(
     return used;
 }
 
-/* --- the objects
- * ------------------------------------------------------------------------------------------------ */
+/* --- the objects */
 
 static const struct json *ports_json(struct arena *a, const struct group *g, bool slice)
 {

@@ -21,9 +21,7 @@ struct garbage {
     struct registry_watch *watches[KIND_N];
 };
 
-/* --- keys
- * ------------------------------------------------------------------------------------------------------------
- */
+/* --- keys */
 
 static char *scope_of(const struct object *o)
 {
@@ -47,8 +45,7 @@ static void on_written(void *arg, const struct change_result *res)
     ctl_queue_release(arg, res->failure != NULL && res->failure->code != 404);
 }
 
-/* --- owners and dependents
- * ---------------------------------------------------------------------------------------- */
+/* --- owners and dependents */
 
 enum presence { OWNER_ABSENT, OWNER_PRESENT, OWNER_UNKNOWN };
 
@@ -111,8 +108,7 @@ static void dependents_done(struct dependents *d)
     free(d->v);
 }
 
-/* --- what is done
- * ----------------------------------------------------------------------------------------------------- */
+/* --- what is done */
 
 static void write_tree(struct garbage *g, const struct object *o, const struct json *tree)
 {
@@ -229,8 +225,7 @@ static void attend(void *arg, const char *scope, const char *name)
     object_unref(o);
 }
 
-/* --- whom a change concerns
- * ----------------------------------------------------------------------------------------- */
+/* --- whom a change concerns */
 
 /* The owners of something that is gone: one of them may have waited for that. */
 static void wake_owners(struct garbage *g, const struct object *o)

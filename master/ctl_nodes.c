@@ -47,8 +47,7 @@ static void call_at(struct node_life *n, int64_t ms)
     timer_start(n->timer, (uint64_t)wait + 1);
 }
 
-/* --- renewals
- * ---------------------------------------------------------------------------------------------------- */
+/* --- renewals */
 
 static struct seen *seen_get(struct node_life *n, const char *name)
 {
@@ -103,8 +102,7 @@ static void on_node(void *arg, const struct object *before, const struct object 
     ctl_queue_add(n->queue, "", (now ? now : before)->name);
 }
 
-/* --- Pods of a node
- * -------------------------------------------------------------------------------------------- */
+/* --- Pods of a node */
 
 static void on_written(void *arg, const struct change_result *res)
 {
@@ -244,8 +242,7 @@ static void sweep_nodeless(struct node_life *n, const char *name)
     seen_forget(n, name);
 }
 
-/* --- one node
- * -------------------------------------------------------------------------------------------------------- */
+/* --- one node */
 
 static void write_node(struct node_life *n, const struct object *o, enum sub_id sub, const struct json *tree)
 {

@@ -22,8 +22,7 @@ static const char *condition_status(const struct json *node, const char *type)
     return json_str(json_get(condition(node, type), "status"));
 }
 
-/* --- taints
- * --------------------------------------------------------------------------------------------------- */
+/* --- taints */
 
 /* The taints that are ours: each stands while its condition has this status. */
 static const struct rule {
@@ -92,8 +91,7 @@ const struct json *nodes_taints(struct arena *a, const struct json *node, const 
     return equal ? NULL : want;
 }
 
-/* --- conditions of a silent node --------------------------------------------------------------------------
- */
+/* --- conditions of a silent node */
 
 const struct json *nodes_lost_conditions(struct arena *a, const struct json *node, const char *now)
 {
@@ -117,8 +115,7 @@ const struct json *nodes_lost_conditions(struct arena *a, const struct json *nod
     return differs ? list : NULL;
 }
 
-/* --- Pods that have to leave
- * -------------------------------------------------------------------------------- */
+/* --- Pods that have to leave */
 
 /* Seconds that the Pod tolerates the taint: -1 for ever, -2 not at all. */
 enum { FOREVER = -1, NOT_AT_ALL = -2 };

@@ -26,8 +26,7 @@ struct replication {
     struct registry_watch *rc_watch, *pod_watch;
 };
 
-/* --- whom a change concerns --------------------------------------------------------------------------------
- */
+/* --- whom a change concerns */
 
 struct orphan {
     struct replication *r;
@@ -85,8 +84,7 @@ static void on_rc(void *arg, const struct object *before, const struct object *n
         ctl_queue_add(r->queue, now->ns, now->name);
 }
 
-/* --- what there is
- * ---------------------------------------------------------------------------------------------- */
+/* --- what there is */
 
 struct gather {
     struct arena *a;
@@ -166,8 +164,7 @@ static bool gather_pod(void *arg, const struct object *o)
     return true;
 }
 
-/* --- doing it
- * ---------------------------------------------------------------------------------------------------- */
+/* --- doing it */
 
 struct write {
     struct replication *r;
@@ -327,8 +324,7 @@ static void replicate(void *arg, const char *ns, const char *name)
     object_unref(rc);
 }
 
-/* --- starting and stopping ---------------------------------------------------------------------------------
- */
+/* --- starting and stopping */
 
 static bool first_rc(void *arg, const struct object *o)
 {

@@ -44,8 +44,7 @@ struct scheduler {
     struct registry_watch *node_watch, *pod_watch;
 };
 
-/* --- what is known of the nodes ---------------------------------------------------------------------------
- */
+/* --- what is known of the nodes */
 
 static struct sched_node *find_node(struct scheduler *s, const char *name)
 {
@@ -179,8 +178,7 @@ static void on_node(void *arg, const struct object *before, const struct object 
     deferred_call(s->soon);
 }
 
-/* --- Pods
- * ----------------------------------------------------------------------------------------------------- */
+/* --- Pods */
 
 static void free_pending(struct pending *p)
 {
@@ -265,8 +263,7 @@ static void on_pod(void *arg, const struct object *before, const struct object *
     }
 }
 
-/* --- deciding
- * --------------------------------------------------------------------------------------------------- */
+/* --- deciding */
 
 static void write_condition(struct scheduler *s, const struct object *o, const char *message)
 {
@@ -367,8 +364,7 @@ static void schedule_all(void *arg)
     }
 }
 
-/* --- starting and stopping
- * ---------------------------------------------------------------------------------- */
+/* --- starting and stopping */
 
 static bool first_node(void *arg, const struct object *o)
 {

@@ -10,7 +10,7 @@ static bool same(const char *a, const char *b)
     return strcmp(a ? a : "", b ? b : "") == 0;
 }
 
-/* --- what a Pod takes --------------------------------------------------------------------------------- */
+/* --- what a Pod takes */
 
 static void add_ports(struct arena *a, struct sched_pod *p, const struct container *c, bool host_network)
 {
@@ -49,8 +49,7 @@ void sched_pod_free(struct sched_pod *p)
         arena_free(p->arena);
 }
 
-/* --- filters ----------------------------------------------------------------------------------------------
- */
+/* --- filters */
 
 bool sched_tolerates(const struct pod_spec *spec, const struct taint *t)
 {
@@ -210,8 +209,7 @@ struct sched_verdict sched_filter(
     return filter_resources(a, n, pod, needs);
 }
 
-/* --- scores
- * ------------------------------------------------------------------------------------------------- */
+/* --- scores */
 
 enum { SCORE_MAX = 100, WEIGHT_EMPTY = 1, WEIGHT_SPREAD = 2, WEIGHT_AFFINITY = 2, WEIGHT_TAINT = 3 };
 
@@ -268,8 +266,7 @@ int64_t sched_score(const struct sched_node *n, const struct pod *pod, const str
            WEIGHT_AFFINITY * score_affinity(n, pod->spec) + WEIGHT_TAINT * score_taints(n, pod->spec);
 }
 
-/* --- the choice
- * --------------------------------------------------------------------------------------------- */
+/* --- the choice */
 
 static const char *reason_text(struct arena *a, const struct sched_verdict *v)
 {

@@ -299,8 +299,7 @@ static void on_connections(void *arg, int events)
     duplex_start(c->duplex, &stream_events, c);
 }
 
-/* --- starting and stopping
- * ----------------------------------------------------------------------------------------- */
+/* --- starting and stopping */
 
 static struct err *listen_on(const char *address, int type, int *ret_fd)
 {

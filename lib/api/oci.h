@@ -22,7 +22,7 @@ struct oci_id_map {
     struct opt_int container_id, host_id, size;
 };
 
-/* --- process: also alone, as `exec --process FILE` ------------------------------------------------------ */
+/* --- process: also alone, as `exec --process FILE` */
 
 struct oci_user {
     struct opt_int uid, gid, umask;
@@ -65,7 +65,7 @@ struct oci_process {
     struct oci_cpu_affinity *exec_cpu_affinity;
 };
 
-/* --- root, mounts, hooks -------------------------------------------------------------------------------- */
+/* --- root, mounts, hooks */
 
 struct oci_root {
     const char *path; /* relative: to the bundle */
@@ -89,7 +89,7 @@ struct oci_hooks {
     struct oci_hook_list prestart, create_runtime, create_container, start_container, poststart, poststop;
 };
 
-/* --- linux ---------------------------------------------------------------------------------------------- */
+/* --- linux */
 
 struct oci_namespace {
     const char *type; /* pid network ipc uts mount user cgroup time */
@@ -210,7 +210,7 @@ extern const struct fields oci_config_fields, oci_process_fields, oci_resources_
     oci_hooks_fields, oci_personality_fields, oci_memory_policy_fields, oci_intel_rdt_fields,
     oci_net_device_fields;
 
-/* --- linux.seccomp -------------------------------------------------------------------------------------- */
+/* --- linux.seccomp */
 
 struct oci_seccomp_arg {
     struct opt_int index;
@@ -233,7 +233,7 @@ struct oci_seccomp {
 };
 extern const struct fields oci_seccomp_fields;
 
-/* --- state: what `state` prints and hooks read ---------------------------------------------------------- */
+/* --- state: what `state` prints and hooks read */
 
 struct oci_state {
     const char *oci_version, *id, *status; /* "creating", "created", "running", "paused", "stopped" */

@@ -2,17 +2,22 @@
  * Where a node keeps what it knows. Two folders, given to every program as --state and --run:
  *
  *   STATE (/var/lib/wherry): survives a reboot
- *     pki/                     ca.crt ca.key apiserver.{crt,key} admin.{crt,key} kubelet.{crt,key}
- * proxy.{crt,key} kubelet-server.{crt,key}   (made by the master at first start; keys 0600) admin.kubeconfig
- * for people; kubelet.kubeconfig and proxy.kubeconfig for the daemons master/store.db          SQLite images/
- * blobs/sha256/HEX  layers/HEX/  index.json  pins/   (room images/, see image.h) manifests/ static Pods:
- * *.yaml, *.json pods/UID/                volumes/PLUGIN/NAME/  etc-hosts  containers/NAME/ (termination
- * logs) logs/pods/NS_NAME_UID/CONTAINER/N.log          CRI log format cni/                     results,
- * host-local's addresses RUN (/run/wherry): gone after a reboot, like what it describes pods/UID/ shim.sock
- * shim.json  sandbox.json  ready  containers/CID/{config.json,rootfs/} runtime/CID/state.json wherry-runtime
- * --root kubelet.sock             for the command line (HTTP over a unix socket, 0600): works without a
- * master
- *     *.pid, *.log             of the daemons that `wherry up` started
+ *     pki/                    ca.{crt,key} {apiserver,admin,kubelet,proxy,kubelet-server}.{crt,key}, made by the
+ *                             master at its first start; keys 0600
+ *     admin.kubeconfig        for people; kubelet.kubeconfig and proxy.kubeconfig for the daemons
+ *     master/store.db         SQLite
+ *     images/                 blobs/sha256/HEX layers/HEX/ index.json pins/ (room images/, see image.h)
+ *     manifests/              static Pods: *.yaml, *.json
+ *     pods/UID/               volumes/NAME/ etc-hosts containers/NAME/ (termination logs)
+ *     logs/pods/NS_NAME_UID/CONTAINER/N.log    CRI log format
+ *     cni/                    results, host-local's addresses
+ *     trash/                  what is being removed
+ *
+ *   RUN (/run/wherry): gone after a reboot, like what it describes
+ *     pods/UID/               shim.sock shim.json sandbox.json ready containers/CID/{config.json,rootfs/}
+ *     runtime/CID/state.json  wherry-runtime --root
+ *     kubelet.sock            for the command line (HTTP over a unix socket, 0600): works without a master
+ *     *.pid, *.log            of the daemons that `wherry up` started
  */
 #ifndef WHERRY_API_PATHS_H
 #define WHERRY_API_PATHS_H

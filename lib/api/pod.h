@@ -9,7 +9,7 @@
 #include "lib/api/meta.h"
 #include "lib/fields.h"
 
-/* --- environment ------------------------------------------------------------------------------------- */
+/* --- environment */
 struct object_field_selector {
     const char *api_version, *field_path;
 };
@@ -39,7 +39,7 @@ struct env_from_source {
     struct env_from_ref *config_map_ref, *secret_ref;
 };
 
-/* --- probes and hooks -------------------------------------------------------------------------------- */
+/* --- probes and hooks */
 struct exec_action {
     struct str_list command;
 };
@@ -79,7 +79,7 @@ struct lifecycle {
     const char *stop_signal;
 };
 
-/* --- containers -------------------------------------------------------------------------------------- */
+/* --- containers */
 struct container_port {
     const char *name, *protocol, *host_ip;
     struct opt_int container_port, host_port;
@@ -135,7 +135,7 @@ struct container {
     struct opt_bool stdin_, stdin_once, tty;
 };
 
-/* --- volumes ----------------------------------------------------------------------------------------- */
+/* --- volumes */
 struct key_to_path {
     const char *key, *path;
     struct opt_int mode;
@@ -198,7 +198,7 @@ struct volume {
     const struct json *persistent_volume_claim, *csi, *ephemeral, *nfs, *iscsi;
 };
 
-/* --- the Pod's spec ---------------------------------------------------------------------------------- */
+/* --- the Pod's spec */
 struct sysctl {
     const char *name, *value;
 };
@@ -288,7 +288,7 @@ struct pod_spec {
     const struct json *scheduling_gates, *resource_claims;
 };
 
-/* --- the Pod's status -------------------------------------------------------------------------------- */
+/* --- the Pod's status */
 struct container_state_waiting {
     const char *reason, *message;
 };
@@ -355,7 +355,7 @@ extern const struct fields pod_fields, pod_spec_fields, pod_status_fields, pod_c
     toleration_fields, node_selector_fields, node_selector_term_fields, affinity_fields,
     resource_requirements_fields, security_context_fields, env_var_fields, key_to_path_fields;
 
-/* --- what several programs ask of a Pod -------------------------------------------------------------- */
+/* --- what several programs ask of a Pod */
 enum pod_qos { POD_BEST_EFFORT, POD_BURSTABLE, POD_GUARANTEED };
 enum pod_qos pod_qos(const struct pod_spec *s);
 const char *pod_qos_name(enum pod_qos q);

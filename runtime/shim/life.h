@@ -3,9 +3,12 @@
  * container.c does it. A container runs at most one helper process at a time ("its job"): the runtime's run,
  * the runtime's delete, or the one that removes files.
  *
- *     STARTING --job ok--> RUNNING --init ends--> EXITED --delete--> REMOVING --job ok--> CLEANING --job
- * ok--> GONE | delete: ABORTING    | delete: KILLING --init ends----------^ | job failed: REMOVING (and the
- * start is answered when all of it is gone)
+ *   STARTING --job ok--> RUNNING --init ends--> EXITED --delete--> REMOVING --job ok--> CLEANING --job ok--> GONE
+ *     |  |                  |                                        ^  ^
+ *     |  |                  +--delete--> KILLING --init ends---------+  |
+ *     |  +--delete--> ABORTING --job ok--^                              |
+ *     |                  +--job failed----------------------------------+
+ *     +--job failed (the start is answered when all of it is gone)------+
  */
 #ifndef WHERRY_SHIM_LIFE_H
 #define WHERRY_SHIM_LIFE_H

@@ -47,8 +47,7 @@ static void on_deadline(void *arg)
     fail(arg, "not done within the time");
 }
 
-/* --- Pods --------------------------------------------------------------------------------------------------
- */
+/* --- Pods */
 
 static void on_posted(void *arg, const struct err *e, unsigned status, const struct json *body)
 {
@@ -128,8 +127,7 @@ static void run_pods(struct load *l, int n, bool serial)
         printf("{\"pods\":%d,\"all_ms\":%.1f}\n", n, all);
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------------------------ */
+/* --- the whole */
 
 static void on_cleaned(void *arg, const struct err *e, unsigned status, const struct json *body)
 {

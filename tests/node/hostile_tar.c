@@ -5,11 +5,13 @@
  *   l:PATH:TARGET         symlink          h:PATH:TARGET        hard link
  *   c:PATH:MAJOR:MINOR    character        b:PATH:MAJOR:MINOR   block device      p:PATH  FIFO
  *   z:PATH:BYTES          file of zeros    n:PREFIX:COUNT       COUNT empty files (PREFIX0, PREFIX1, ...)
- *   deep:COUNT            COUNT folders d/d/d/...                long:BYTES        a file with a name of so
- * many sparse:COUNT          a GNU 1.0 sparse file with a map of COUNT holes and, before an entry:
- * x:NAME=VALUE (extended attribute), o:UID:GID (owner), t:SECONDS (time); ways to be wrong, for the next
- * entry: size:TEXT (the size field as given), pax:KEY=VALUE (a record of its own), badsum. `cut:BYTES`
- * anywhere ends the output there. `noend`: no end marker. \xHH in a PATH is that byte.
+ *   deep:COUNT            COUNT folders d/d/d/...
+ *   long:BYTES            a file with a name of so many
+ *   sparse:COUNT          a GNU 1.0 sparse file with a map of COUNT holes
+ *
+ * Before an entry: x:NAME=VALUE (extended attribute), o:UID:GID (owner), t:SECONDS (time). Ways to be wrong, for the
+ * next entry: size:TEXT (the size field as given), pax:KEY=VALUE (a record of its own), badsum. `cut:BYTES` anywhere
+ * ends the output there. `noend`: no end marker. \xHH in a PATH is that byte.
  */
 #include <stdarg.h>
 #include <stdbool.h>

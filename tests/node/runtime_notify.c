@@ -1,7 +1,7 @@
 /*
  * Both sides of sd_notify(3). Static, for inside of a container.
  *     notify TEXT          sends one datagram to $NOTIFY_SOCKET
- *     notify --as SOCKET   is a service manager: prints each datagram; descriptors that come along it closes
+ *     notify --as SOCKET   is a service manager: prints each datagram, closes descriptors that come along
  */
 #include <stdio.h>
 #include <stdlib.h>

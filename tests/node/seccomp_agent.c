@@ -1,6 +1,5 @@
 /*
- * A seccomp agent: listens at a unix socket, takes listeners from the runtime and answers what they notify
- * of.
+ * A seccomp agent: listens at a unix socket, takes listeners from the runtime and answers their notifications.
  *
  *     seccomp_agent SOCKET ERRNO     prints "ready", then each state as it came, then one line per call
  *

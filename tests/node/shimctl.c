@@ -6,8 +6,8 @@
  *   shimctl SOCK raw BYTES...       each argument one packet as it is; prints one answer each
  *   shimctl SOCK wait ID            until that container has exited; prints its exit code
  *   shimctl SOCK events N           prints N events
- *   shimctl SOCK exec JSON          with our streams, or a terminal's master copied to stdout; its exit code
- * is ours shimctl SOCK attach JSON        stdin to it, its output to our stdout and stderr, until all ends
+ *   shimctl SOCK exec JSON          with our streams, or a terminal's master to stdout; its exit code is ours
+ *   shimctl SOCK attach JSON        stdin to it, its output to our stdout and stderr, until all ends
  *   shimctl SOCK stall JSON         attaches, reads nothing, until the shim drops us
  *   shimctl SOCK hold N             N connections, prints how many were served, keeps them until stdin ends
  */
