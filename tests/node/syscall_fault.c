@@ -158,19 +158,23 @@ static int follow(void)
     }
 }
 
-/* Only a stopped process can be let go. */
+/* Only a stopped process can be let go. One that dies is heard of here, too, whichever comes first: the init
+ * of a pid namespace does not end before somebody has waited for the last of those that we follow in it. */
 static void let_go(FILE *report)
 {
-    for (struct process *p = processes; p < processes + PROCESSES; p++) {
-        int status;
-        if (!p->pid || ptrace(PTRACE_INTERRUPT, p->pid, NULL, NULL) < 0 ||
-            waitpid(p->pid, &status, __WALL) != p->pid || !WIFSTOPPED(status))
-            continue;
-        int sig = stopped(p, status);
-        if (!p->pid)
-            continue;
-        ptrace(PTRACE_DETACH, p->pid, NULL, sig);
-        fprintf(report, " %d", (int)p->pid);
+    int status;
+    for (struct process *p = processes; p < processes + PROCESSES; p++)
+        if (p->pid)
+            ptrace(PTRACE_INTERRUPT, p->pid, NULL, NULL);
+    for (pid_t pid; (pid = waitpid(-1, &status, __WALL)) > 0 || errno == EINTR;) {
+        struct process *p = pid > 0 ? find(pid) : NULL;
+        int sig = p && WIFSTOPPED(status) ? stopped(p, status) : 0;
+        if (p && p->pid && WIFSTOPPED(status)) {
+            ptrace(PTRACE_DETACH, pid, NULL, sig);
+            fprintf(report, " %d", (int)pid);
+        }
+        if (p)
+            p->pid = 0;
     }
 }
 
