@@ -110,7 +110,8 @@ void arena_free(struct arena *a)
 
 static struct arena_block *new_block(struct arena *a, size_t size)
 {
-    struct arena_block *b = mem_zalloc(sizeof(*b) + size);
+    struct arena_block *b = checked(malloc(sizeof(*b) + size)); /* cleared as it is given out */
+    b->used = 0;
     b->size = size;
     a->bytes += sizeof(*b) + size;
     return b;
@@ -149,7 +150,7 @@ static void *bump(struct arena *a, size_t size, size_t align)
 
 void *arena_alloc(struct arena *a, size_t size)
 {
-    return bump(a, size, ARENA_ALIGN);
+    return memset(bump(a, size, ARENA_ALIGN), 0, size);
 }
 
 void *arena_array(struct arena *a, size_t n, size_t size)
@@ -164,6 +165,7 @@ char *arena_strndup(struct arena *a, const char *s, size_t n)
     n = strnlen(s, n);
     char *copy = bump(a, n + 1, 1);
     memcpy(copy, s, n);
+    copy[n] = '\0';
     return copy;
 }
 
