@@ -4,6 +4,7 @@
 #include "lib/mem.h"
 #include "runtime/process/filter_check.h"
 #include "runtime/process/filter_newer.h"
+#include "runtime/process/filter_search.h"
 #include "runtime/process/filter_verify.h"
 #include <errno.h>
 #include <linux/seccomp.h>
@@ -13,7 +14,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define RULES_FOR_TREE 32
 #define ARGS_MAX 32
 #ifndef SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
@@ -258,8 +258,6 @@ static struct err *tell(struct making *m, const struct oci_seccomp *s)
 {
     TRY(add_archs(m->ctx, s));
     seccomp_attr_set(m->ctx, SCMP_FLTATR_CTL_NNP, 0);
-    if (s->syscalls.n > RULES_FOR_TREE) /* a binary tree, which older libraries make wrongly of few rules */
-        seccomp_attr_set(m->ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     return add_rules(m, s);
 }
 
@@ -311,6 +309,7 @@ static struct err *make(struct making *m, const struct oci_seccomp *s, struct pr
         filter_newer(m->a, s, &l, &newer);
     TRY(export(m->ctx, m->a, &newer, f));
     TRY(filter_check(f->v, f->n, &l));
+    TRY(filter_search(m->a, &l, f));
     return filter_verify(&m->rules, m->standard, f);
 }
 

@@ -22,7 +22,7 @@ struct header {
     char magic[8];
     uint32_t version, arch, flags, program_bytes, text_bytes;
 };
-static const char magic[8] = "WHSECC3";
+static const char magic[8] = "WHSECC4";
 
 static struct header header_of(const struct buf *text, const struct process_filter *f)
 {

@@ -24,8 +24,7 @@ static bool compares(const struct sock_filter *i)
     return BPF_CLASS(i->code) == BPF_JMP && BPF_OP(i->code) != BPF_JA;
 }
 
-/* Where an instruction leads, into next[2]. */
-static size_t successors(const struct sock_filter *i, size_t at, size_t next[2])
+size_t filter_successors(const struct sock_filter *i, size_t at, size_t next[2])
 {
     if (BPF_CLASS(i->code) == BPF_RET)
         return 0;
@@ -68,7 +67,7 @@ struct err *filter_check(const struct sock_filter *v, size_t n, const struct fil
     auto_free struct state *at = mem_zalloc((n + 1) * sizeof(*at));
     at[0].what = NOTHING;
     for (size_t i = 0; i < n; i++) {
-        size_t next[2], count = successors(&v[i], i, next);
+        size_t next[2], count = filter_successors(&v[i], i, next);
         if (at[i].what == UNREACHED)
             continue;
         if (compares(&v[i]) && !is_right(&v[i], &at[i], l))

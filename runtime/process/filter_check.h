@@ -16,5 +16,7 @@
 /* Pure. ERR_UNSUPPORTED: it is wrong, or has no end. */
 struct err *filter_check(const struct sock_filter *v, size_t n, const struct filter_archs *l)
     __attribute__((warn_unused_result));
+/* Where the instruction at a place leads, into next[2]: how many places; where a condition holds, first. */
+size_t filter_successors(const struct sock_filter *i, size_t at, size_t next[2]);
 
 #endif

@@ -7,7 +7,6 @@
 #include <seccomp.h>
 #include <stddef.h>
 
-#define X32_BIT 0x40000000 /* of a number: the kernel knows x32 by it, not by an architecture of its own */
 #define SECTION_MAX 9
 
 uint32_t filter_audit_arch(uint32_t arch)
@@ -59,7 +58,7 @@ static void emit_section(
     emit(f, (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)));
     if (arch == AUDIT_ARCH_X86_64) {
         size_t test = f->n;
-        emit(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, X32_BIT, 0, 0));
+        emit(f, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, FILTER_X32_BIT, 0, 0));
         emit_decision(f, holds(l, SCMP_ARCH_X86_64) ? largest(s, SCMP_ARCH_X86_64) : 0);
         f->v[test].jt = (unsigned char)(f->n - test - 1);
         emit_decision(f, holds(l, SCMP_ARCH_X32) ? largest(s, SCMP_ARCH_X32) : 0);

@@ -16,6 +16,8 @@ struct filter_archs { /* SCMP_ARCH_*, maybe some twice */
     uint32_t *v;
     size_t n;
 };
+/* Of a number: the kernel knows x32 by it, not by an architecture of its own. */
+#define FILTER_X32_BIT 0x40000000
 /* As the kernel has it: x32 is libseccomp's own. */
 uint32_t filter_audit_arch(uint32_t scmp_arch);
 

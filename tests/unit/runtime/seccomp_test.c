@@ -1,11 +1,15 @@
 /* seccomp profiles: what the kernel would decide by the compiled program, and the cache of programs. */
 #include "lib/mem.h"
 #include "runtime/process/filter.h"
+#include "runtime/process/filter_check.h"
+#include "runtime/process/filter_search.h"
 #include "tests/fuzz/runtime/programs.h"
 #include "tests/unit/runtime/arena.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/audit.h>
+#include <seccomp.h>
+#include <stddef.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -266,6 +270,109 @@ static void test_wrong_programs(void **state)
         assert_int_equal(verdict(&f, KILL, 1, UINT64_C(1) << 32), SECCOMP_RET_ALLOW);
 }
 
+/* --- a program that searches decides as the one that it is made of */
+
+static const uint32_t all_archs[] = {AUDIT_ARCH_X86_64, AUDIT_ARCH_I386, AUDIT_ARCH_AARCH64, 0};
+
+static void same_decisions(const struct process_filter *one, const struct process_filter *two)
+{
+    static const uint64_t values[] = {0, 5, 6, UINT32_MAX, UINT64_C(5) << 32, UINT64_MAX};
+    for (uint32_t base = 0, round = 0; round < 4; round++, base += X32)
+        for (uint32_t i = 0; i < 3000; i++)
+            for (size_t arch = 0; arch < ARRAY_SIZE(all_archs); arch++)
+                for (size_t v = 0; v < ARRAY_SIZE(values); v++) {
+                    int nr = (int)(base + i - 1000); /* before and behind each of the bounds */
+                    assert_int_equal(on_arch(one, all_archs[arch], nr, values[v], values[v]),
+                        on_arch(two, all_archs[arch], nr, values[v], values[v]));
+                }
+}
+
+static struct process_filter searching(const struct process_filter *f)
+{
+    uint32_t archs[] = {SCMP_ARCH_X86_64, SCMP_ARCH_X86, SCMP_ARCH_X32, SCMP_ARCH_X86};
+    struct filter_archs l = {archs, ARRAY_SIZE(archs)};
+    struct process_filter made = *f;
+    assert_null(filter_search(a, &l, &made));
+    assert_null(filter_check(made.v, made.n, &l));
+    return made;
+}
+
+#define LOAD(what) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, what))
+#define RETURN(what) BPF_STMT(BPF_RET | BPF_K, what)
+#define JUMP(op, k, yes, no) BPF_JUMP(BPF_JMP | BPF_##op | BPF_K, k, yes, no)
+#define ADD(...) f.v[f.n++] = (struct sock_filter)__VA_ARGS__
+
+/* So many numbers with gaps between them that jumps get long, every fifth one with a look at its argument. */
+static void test_long_search(void **state)
+{
+    (void)state;
+    for (unsigned calls = 1; calls <= 1000; calls = calls * 3 + 1) {
+        struct process_filter f = {.v = arena_array(a, BPF_MAXINSNS, sizeof(*f.v))};
+        ADD(LOAD(arch));
+        ADD(JUMP(JEQ, AUDIT_ARCH_X86_64, 1, 0));
+        ADD(RETURN(SECCOMP_RET_KILL_PROCESS));
+        for (unsigned i = 0; i < calls; i++) {
+            ADD(LOAD(nr));
+            ADD(JUMP(JEQ, 2 * i + (i % 7 ? 0 : X32), 0, i % 5 ? 1 : 2));
+            if (i % 5 == 0)
+                ADD(LOAD(args[0]));
+            if (i % 10 == 0)
+                f.v[f.n - 1] = (struct sock_filter)JUMP(JSET, X32, 0, 1);
+            ADD(RETURN(SECCOMP_RET_ERRNO | i % 40));
+        }
+        ADD(RETURN(SECCOMP_RET_ALLOW));
+        struct process_filter made = searching(&f);
+        assert_ptr_not_equal(made.v, f.v);
+        same_decisions(&f, &made);
+    }
+}
+
+/* What it does not understand, and what would not fit, it leaves alone. */
+static void test_no_search(void **state)
+{
+    (void)state;
+    struct sock_filter odd[][4] = {
+        {LOAD(nr), BPF_STMT(BPF_ALU | BPF_AND | BPF_K, 1), JUMP(JEQ, 1, 0, 0), RETURN(0)},
+        {LOAD(nr), JUMP(JSET, 1, 0, 1), RETURN(0), RETURN(1)},
+        {LOAD(arch), JUMP(JGT, AUDIT_ARCH_I386, 0, 1), RETURN(0), RETURN(1)},
+        {BPF_STMT(BPF_LD | BPF_IMM, 7), JUMP(JEQ, 7, 0, 1), RETURN(0), RETURN(1)},
+    };
+    struct filter_archs l = {(uint32_t[]){SCMP_ARCH_X86_64}, 1};
+    for (size_t i = 0; i < ARRAY_SIZE(odd); i++) {
+        struct process_filter f = {.v = odd[i], .n = ARRAY_SIZE(odd[i])};
+        assert_null(filter_search(a, &l, &f));
+        assert_ptr_equal(f.v, odd[i]);
+    }
+    struct process_filter f = {.v = arena_array(a, BPF_MAXINSNS, sizeof(*f.v))};
+    ADD(LOAD(nr));
+    for (unsigned i = 0; f.n + 2 < BPF_MAXINSNS; i++) { /* an answer of its own for every other number */
+        ADD(JUMP(JEQ, 2 * i, 0, 1));
+        ADD(RETURN(SECCOMP_RET_ERRNO | i));
+    }
+    ADD(RETURN(SECCOMP_RET_ALLOW));
+    struct process_filter before = f;
+    assert_null(filter_search(a, &l, &f));
+    assert_ptr_equal(f.v, before.v);
+}
+
+/* The profile of every container: short, and few steps to each number. */
+static void test_search_is_short(void **state)
+{
+    (void)state;
+    auto_buf names = BUF_INIT(1 << 16);
+    for (int nr = 0; nr < 330; nr++) {
+        char *name = nr % 9 ? seccomp_syscall_resolve_num_arch(SCMP_ARCH_X86_64, nr) : NULL;
+        if (name)
+            buf_addf(&names, "%s\"%s\"", names.len ? "," : "", name);
+        free(name);
+    }
+    struct process_filter f = compiled(arena_printf(a,
+        "{\"defaultAction\":\"SCMP_ACT_ERRNO\"," X64
+        ",\"syscalls\":[{\"names\":[%s],\"action\":\"SCMP_ACT_ALLOW\"}]}",
+        buf_str(&names)));
+    assert_in_range(f.n, 70, 130); /* 37 gaps; of 293 comparisons before */
+}
+
 #define ONE_RULE(rule) "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[" rule "]}"
 
 static void test_refused(void **state)
@@ -340,6 +447,9 @@ int main(void)
         cmocka_unit_test(test_architectures),
         cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_wrong_programs),
+        cmocka_unit_test(test_long_search),
+        cmocka_unit_test(test_no_search),
+        cmocka_unit_test(test_search_is_short),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_cache),
     };
