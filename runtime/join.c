@@ -47,6 +47,7 @@ struct way {
     int cgroup; /* of the unified hierarchy, -1 */
     int namespaces;
     int procfs;    /* the host's, and nobody else's; -1 */
+    pid_t helper;
     struct err *e; /* the helper's, in our memory */
 };
 
@@ -173,16 +174,23 @@ static int helper(void *arg)
     _exit(0);
 }
 
+/* It has let go of our memory, and the process is waiting for us: its end is not. */
+static void reap_helper(struct way *w)
+{
+    while (waitpid(w->helper, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
 static struct err *send_helper(struct way *w)
 {
     static _Alignas(16) char stack[HELPER_STACK];
-    pid_t pid = clone(helper, stack + HELPER_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, w);
-    if (pid < 0)
+    w->helper = clone(helper, stack + HELPER_STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, w);
+    if (w->helper < 0)
         return err_sys(errno, "clone");
-    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-        ;
     if (!w->e && w->j->pid <= 0)
-        return err_new(ERR_SYSTEM, "what was to join the container for us was killed");
+        w->e = err_new(ERR_SYSTEM, "what was to join the container for us was killed");
+    if (w->e)
+        reap_helper(w);
     return take_ptr(w->e);
 }
 
@@ -244,6 +252,7 @@ static struct err *start(struct way *w)
         e = handover_pidfd(j->pidfd_socket, "setns", j->pidfd);
     if (!e)
         e = sync_send(w->sync[0], SYNC_GO, NULL, NULL, 0);
+    reap_helper(w);
     seal_release();
     if (e && err_errno(e) == EPIPE) { /* it has failed already, and says why */
         err_free(e);
