@@ -207,16 +207,19 @@ static bool is_waiting(int dir)
     return fd >= 0 && (!connect(fd, (struct sockaddr *)&sa, sizeof(sa)) || errno == EAGAIN);
 }
 
+enum record_status record_status_alive(const struct record *r, int dir)
+{
+    if (is_waiting(dir))
+        return RECORD_CREATED;
+    return r->cgroup && cgroups_is_frozen_at(r->cgroup) ? RECORD_PAUSED : RECORD_RUNNING;
+}
+
 enum record_status record_status(const struct record *r, int dir)
 {
     if (!r->pid.set)
         return RECORD_CREATING;
     auto_close pidfd = record_pidfd(r);
-    if (pidfd < 0)
-        return RECORD_STOPPED;
-    if (is_waiting(dir))
-        return RECORD_CREATED;
-    return r->cgroup && cgroups_is_frozen_at(r->cgroup) ? RECORD_PAUSED : RECORD_RUNNING;
+    return pidfd < 0 ? RECORD_STOPPED : record_status_alive(r, dir);
 }
 
 const char *record_status_name(enum record_status s)

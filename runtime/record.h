@@ -57,6 +57,8 @@ uint64_t record_stat_start_time(const char *text); /* out of what /proc/PID/stat
 /* A pidfd of init that is surely it; -1 and errno where there is none: ESRCH when it is gone. */
 int record_pidfd(const struct record *r);
 enum record_status record_status(const struct record *r, int dir);
+/* The same for who has just had the pidfd. */
+enum record_status record_status_alive(const struct record *r, int dir);
 const char *record_status_name(enum record_status s);
 /* Its processes are those of a pid namespace, and end with init. */
 bool record_has_pids(const struct record *r);

@@ -28,8 +28,7 @@ static struct err *find_container(
     if (j->init < 0)
         return errno == ESRCH ? err_new(ERR_CONFLICT, "cannot exec in a stopped container")
                               : err_sys(errno, "look for init");
-    enum record_status s = record_status(r, dir);
-    if (s == RECORD_PAUSED && !ignore_paused)
+    if (record_status_alive(r, dir) == RECORD_PAUSED && !ignore_paused)
         return err_new(ERR_CONFLICT, "cannot exec in a paused container (use --ignore-paused to override)");
     return record_load_filter(dir, j->arena, &j->process.filter);
 }
