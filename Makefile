@@ -87,7 +87,8 @@ $(B)/%.o: %.c
 # The runtime lives for milliseconds and starts several times per Pod. glibc asks the processor about its caches a hundred
 # times before main(), and in a virtual machine each answer is a trap: 0.3 of the 0.8 ms of `wherry-runtime --version`.
 # musl asks nothing. So where musl-tools are installed, the same sources are made for it, in a tree of their own, with
-# what runtime/musl adds to its headers; else the runtime is a glibc program like the others, and slower.
+# what runtime/musl adds to its headers; else the runtime is a glibc program like the others, and slower. Code and constants
+# are one segment: two mappings less at each exec.
 MUSL := $(if $(filter release,$(VARIANT)),$(if $(findstring clang,$(CC)),,$(wildcard /usr/lib/$(ARCH)-linux-musl)))
 MUSL_LIB := $(addprefix lib/,args base64 buf cgroup_weight clock err fields fields_write file file_tree json json_read json_write mem spawn spawn_child utf8 version)
 MUSL_OBJS := $(patsubst %.c,$(B)/musl/%.o,$(wildcard $(addsuffix /*.c,$(wherry-runtime_DIR) runtime/musl)) $(MUSL_LIB:=.c) lib/api/oci.c)
@@ -100,7 +101,7 @@ ifneq ($(MUSL),)
 $(B)/bin/wherry-runtime: $(MUSL_OBJS)
 	@mkdir -p $(@D)
 	$(if $(V),,@echo "  LINK $@ (musl)")
-	$(Q)$(CC) -nostdlib $(LDFLAGS) -static-pie $(ENTRY) -o $@ $(MUSL)/rcrt1.o $(MUSL)/crti.o $(MUSL_OBJS) \
+	$(Q)$(CC) -nostdlib $(LDFLAGS) -Wl,-z,noseparate-code -static-pie $(ENTRY) -o $@ $(MUSL)/rcrt1.o $(MUSL)/crti.o $(MUSL_OBJS) \
 		$(filter-out -lm,$(wherry-runtime_LIBS)) $(MUSL)/libc.a -lgcc $(MUSL)/crtn.o
 wherry-runtime: $(B)/bin/wherry-runtime
 endif
