@@ -46,7 +46,7 @@ struct way {
     int tasks[CGROUPS_MAX], n_tasks;
     int cgroup; /* of the unified hierarchy, -1 */
     int namespaces;
-    int procfs;    /* the host's, and nobody else's; -1 */
+    int procfs; /* the host's, and nobody else's; -1 */
     pid_t helper;
     struct err *e; /* the helper's, in our memory */
 };
