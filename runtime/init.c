@@ -214,15 +214,15 @@ static struct err *outer_hooks(struct init *in)
 }
 
 static struct err *inner_hooks(struct init *in, const char *name, const struct oci_hook_list *l,
-    const char *status, const struct hooks_output *to)
+    const struct hooks_output *to, const struct process_plan *inside)
 {
     struct oci_state s = {.oci_version = OCI_VERSION,
         .id = in->c->opts->id,
-        .status = status,
+        .status = inside ? "created" : "creating",
         .pid = {true, in->outer_pid},
         .bundle = in->c->bundle,
         .annotations = in->c->config->annotations};
-    return hooks_run_inside(name, l, &s, to);
+    return hooks_run_inside(name, l, &s, to, inside);
 }
 
 /* --- 4, 6: the tree */
@@ -283,8 +283,7 @@ static struct err *finish_tree(struct init *in)
     TRY(make_cwd(in));
     TRY(make_console(in));
     if (c->config->hooks)
-        TRY(inner_hooks(
-            in, "createContainer", &c->config->hooks->create_container, "creating", &c->hook_output));
+        TRY(inner_hooks(in, "createContainer", &c->config->hooks->create_container, &c->hook_output, NULL));
     TRY(rootfs_readonly_paths(in->root, &in->l->readonly_paths));
     TRY(rootfs_mask(in->root, &in->l->masked_paths));
     if (opt_bool_or(c->config->root->readonly, false))
@@ -360,7 +359,7 @@ static struct err *await_start(struct init *in)
 static struct err *run_program(struct init *in)
 {
     if (in->c->config->hooks)
-        TRY(inner_hooks(in, "startContainer", &in->c->config->hooks->start_container, "created", NULL));
+        TRY(inner_hooks(in, "startContainer", &in->c->config->hooks->start_container, NULL, &in->c->process));
     TRY(process_install_filter(&in->c->process, in->sync));
     return err_wrap(process_exec(&in->c->process, in->path), "unable to start container process");
 }

@@ -414,7 +414,7 @@ struct err *launch_destroy(struct launch *l)
     }
     if (!e && l->resctrl >= 0)
         e = rdt_remove(l->resctrl, &c->rdt);
-    if (c->opts->pid_file)
+    if (c->opts->pid_file && !l->ended)
         unlink(c->opts->pid_file);
     return e ? e : record_remove(c->root, c->opts->id);
 }
@@ -424,6 +424,7 @@ struct err *launch_finish(struct launch *l)
     if (l->c.opts->keep)
         return NULL;
     l->pid = 0;
+    l->ended = true;
     TRY(launch_destroy(l));
     struct oci_state s = record_state(&l->record, RECORD_STOPPED);
     hooks_poststop(l->c.config->hooks, &s);

@@ -14,6 +14,7 @@ struct launch {
     int pidfd, sync;
     int console; /* our end of a terminal that we relay; -1 */
     struct notify notify;
+    bool ended;  /* it ran: its --pid-file stays, as it does with runc */
     int resctrl; /* its root, where the container has a class of linux.intelRdt; -1 */
 };
 

@@ -142,6 +142,7 @@ static struct err *run(int argc, char **argv, char **original, int *ret_status)
     if (!v)
         return err_new(ERR_INVALID, n ? "unknown verb \"%s\" (see --help)" : "which verb? (see --help)",
             n ? operands[0] : "");
+    o.g.root_named = o.g.root != NULL;
     if (!o.g.root)
         o.g.root = default_root();
     if (v->enters)

@@ -181,7 +181,8 @@ static struct err *check_unified(const struct resources_plan *p, const char *nam
         if (!strcmp(name, none[i]))
             return err_new(ERR_INVALID, "unified: \"%s\" is no limit", name);
     if (!plan_is_v2(p, controller))
-        return err_new(ERR_INVALID, "unified: \"%s\": the controller %s is not in a cgroup2 hierarchy here",
+        return err_new(ERR_INVALID,
+            "unified: \"%s\": invalid configuration: the controller %s is not in a cgroup2 hierarchy here",
             name, controller);
     return NULL;
 }

@@ -7,11 +7,14 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "runtime/annotations.h"
+#include "runtime/process/process.h"
 #include "runtime/report.h"
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -45,33 +48,47 @@ static const char **list_of(struct arena *a, const struct str_list *l, const cha
     return v;
 }
 
+struct program {
+    const char *path;
+    char *const *argv, *const *envp;
+    const struct process_plan *inside;
+    int in;
+    struct hooks_output to;
+};
+
 /* In the child that shares our memory: nothing but calls. Returns errno of what failed. */
-static int become_hook(const char *path, char *const *argv, char *const *envp, int in, struct hooks_output to)
+static int become_hook(const struct program *g)
 {
     sigset_t none;
     sigemptyset(&none);
-    if (dup2(in, 0) >= 0 && dup2(to.out, 1) >= 0 && dup2(to.err, 2) >= 0 && !setpgid(0, 0) &&
-        !syscall(SYS_close_range, 3, ~0U, 0) && !sigprocmask(SIG_SETMASK, &none, NULL))
-        execve(path, argv, envp);
+    if (dup2(g->in, 0) < 0 || dup2(g->to.out, 1) < 0 || dup2(g->to.err, 2) < 0 || setpgid(0, 0) < 0 ||
+        syscall(SYS_close_range, 3, ~0U, 0) < 0 || sigprocmask(SIG_SETMASK, &none, NULL) < 0)
+        return errno;
+    auto_err *e = g->inside ? process_filter_hook(g->inside) : NULL;
+    if (e)
+        return err_errno(e);
+    execve(g->path, g->argv, g->envp);
     return errno;
 }
 
-static __attribute__((noinline)) pid_t fork_hook(const char *path, char *const *argv, char *const *envp,
-    int in, struct hooks_output to, volatile int *failed)
+static __attribute__((noinline)) pid_t fork_hook(const struct program *g, volatile int *failed)
 {
     pid_t pid = vfork();
     if (pid)
         return pid;
-    *failed = become_hook(path, argv, envp, in, to);
+    *failed = become_hook(g);
     _exit(127);
 }
 
-static struct err *start(const struct oci_hook *h, int in, struct hooks_output to, pid_t *ret)
+static struct err *start(
+    const struct oci_hook *h, const struct process_plan *inside, int in, struct hooks_output to, pid_t *ret)
 {
     auto_arena *a = arena_new();
     volatile int failed = 0;
-    *ret = fork_hook(h->path, (char *const *)list_of(a, &h->args, h->path),
-        h->env.n ? (char *const *)list_of(a, &h->env, NULL) : environ, in, to, &failed);
+    char *const *own = inside ? (char *const *)inside->envp : environ;
+    const struct program g = {h->path, (char *const *)list_of(a, &h->args, h->path),
+        h->env.n ? (char *const *)list_of(a, &h->env, NULL) : own, inside, in, to};
+    *ret = fork_hook(&g, &failed);
     if (*ret < 0)
         return err_sys(errno, "vfork");
     if (!failed)
@@ -90,6 +107,15 @@ static const char *last_words(int out, char *text, size_t n)
         text[len - 1] = '\0';
     char *line = strrchr(text, '\n');
     return line ? line + 1 : text;
+}
+
+/* As runc says it: "bad system call", "killed". */
+static const char *signal_text(int sig)
+{
+    static char text[64];
+    snprintf(text, sizeof(text), "%s", strsignal(sig));
+    text[0] = (char)tolower(text[0]);
+    return text;
 }
 
 static struct err *await(pid_t pid, const struct oci_hook *h, int said)
@@ -116,13 +142,13 @@ static struct err *await(pid_t pid, const struct oci_hook *h, int said)
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return NULL;
     if (WIFSIGNALED(status))
-        return err_new(ERR_SYSTEM, "%s: killed by signal %d", h->path, WTERMSIG(status));
+        return err_new(ERR_SYSTEM, "%s: signal: %s", h->path, signal_text(WTERMSIG(status)));
     return err_new(ERR_SYSTEM, "%s: exit status %d: %s", h->path, WEXITSTATUS(status),
         last_words(said, text, sizeof(text)));
 }
 
-static struct err *run_one(
-    const struct oci_hook *h, const struct oci_state *state, const struct hooks_output *output)
+static struct err *run_one(const struct oci_hook *h, const struct oci_state *state,
+    const struct hooks_output *output, const struct process_plan *inside)
 {
     auto_close in = -1;
     if (h->path[0] != '/')
@@ -135,7 +161,7 @@ static struct err *run_one(
     to.out = to.out < 0 ? out : to.out;
     to.err = to.err < 0 ? out : to.err;
     pid_t pid;
-    TRY(start(h, in, to, &pid));
+    TRY(start(h, inside, in, to, &pid));
     return await(pid, h, to.err);
 }
 
@@ -169,10 +195,10 @@ static void close_output(struct hooks_output *o)
 /* --- all of a kind */
 
 struct err *hooks_run_inside(const char *name, const struct oci_hook_list *l, const struct oci_state *state,
-    const struct hooks_output *output)
+    const struct hooks_output *output, const struct process_plan *inside)
 {
     for (size_t i = 0; i < l->n; i++)
-        TRY_WRAP(run_one(&l->v[i], state, output), "error running %s hook #%zu", name, i);
+        TRY_WRAP(run_one(&l->v[i], state, output, inside), "error running %s hook #%zu", name, i);
     return NULL;
 }
 
@@ -182,7 +208,7 @@ struct err *hooks_run(const char *name, const struct oci_hook_list *l, const str
     if (!l->n)
         return NULL;
     TRY(hooks_open_output(&state->annotations, &output));
-    struct err *e = hooks_run_inside(name, l, state, &output);
+    struct err *e = hooks_run_inside(name, l, state, &output, NULL);
     close_output(&output);
     return e;
 }
@@ -196,7 +222,7 @@ void hooks_poststop(const struct oci_hooks *h, const struct oci_state *state)
     if (unopened)
         report_warning("poststop hooks: %s", err_message(unopened));
     for (size_t i = 0; i < h->poststop.n; i++) {
-        auto_err *e = run_one(&h->poststop.v[i], state, &output);
+        auto_err *e = run_one(&h->poststop.v[i], state, &output, NULL);
         if (e)
             report_warning("error running poststop hook #%zu: %s", i, err_message(e));
     }

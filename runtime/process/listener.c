@@ -28,7 +28,7 @@ struct err *listener_check(const char *path)
 {
     struct stat st;
     if (stat(path, &st) < 0)
-        return err_sys(errno, "linux.seccomp.listenerPath: %s", path);
+        return err_sys(errno, "linux.seccomp.listenerPath: failed to connect with seccomp agent: %s", path);
     if (!S_ISSOCK(st.st_mode))
         return err_new(ERR_INVALID, "linux.seccomp.listenerPath: %s: not a socket", path);
     return NULL;

@@ -62,7 +62,8 @@ static const char *env_value(const struct process_plan *p, const char *name)
 
 void process_home(struct process_plan *p, struct arena *a)
 {
-    if (env_value(p, "HOME"))
+    const char *home = env_value(p, "HOME");
+    if (home && *home) /* an empty one is none, as it is for runc */
         return;
     auto_free char *text = NULL;
     auto_err *e = file_read(AT_FDCWD, "/etc/passwd", PASSWD_MAX, &text, NULL);
@@ -122,7 +123,7 @@ struct err *process_chdir(const struct process_plan *p)
     return NULL;
 }
 
-struct err *process_install_filter(const struct process_plan *p, int sync)
+static struct err *install(const struct process_plan *p, unsigned long flags, int sync)
 {
     if (!p->filter.n)
         return NULL;
@@ -130,12 +131,23 @@ struct err *process_install_filter(const struct process_plan *p, int sync)
     if (kept)
         TRY(caps_raise(kept));
     struct sock_fprog prog = {.len = p->filter.n, .filter = p->filter.v};
-    long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, p->filter.flags, &prog);
+    long listener = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &prog);
     if (listener < 0)
         return err_sys(errno, "install the seccomp filter");
-    if (p->filter.flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
+    if (flags & SECCOMP_FILTER_FLAG_NEW_LISTENER)
         TRY(listener_hand_over(sync, (int)listener));
     return kept ? caps_apply(&p->caps, 0) : NULL;
+}
+
+struct err *process_install_filter(const struct process_plan *p, int sync)
+{
+    return install(p, p->filter.flags, sync);
+}
+
+struct err *process_filter_hook(const struct process_plan *p)
+{
+    const unsigned long agent = SECCOMP_FILTER_FLAG_NEW_LISTENER | SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV;
+    return install(p, p->filter.flags & ~agent, -1);
 }
 
 /* --- the program. The texts are those that engines know from runc. */

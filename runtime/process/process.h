@@ -69,6 +69,9 @@ struct err *process_chdir(const struct process_plan *p) __attribute__((warn_unus
 /* The filter, and the last of the capabilities that were kept for it. A listener goes out over sync. */
 struct err *process_install_filter(const struct process_plan *p, int sync)
     __attribute__((warn_unused_result));
+/* The same for a child that becomes a hook beside the process; what an agent would decide fails with ENOSYS.
+ */
+struct err *process_filter_hook(const struct process_plan *p) __attribute__((warn_unused_result));
 /* The path that execve gets: args[0], or found in the process' own PATH. */
 struct err *process_find(const struct process_plan *p, struct arena *a, const char **ret_path)
     __attribute__((warn_unused_result));

@@ -213,7 +213,10 @@ struct err *scheduling_apply(const struct scheduling *s)
         syscall(SYS_set_mempolicy, s->memory_mode, s->nodes, (unsigned long)SCHEDULING_NODES) < 0)
         return err_sys(errno, "linux.memoryPolicy");
     if (s->has_attr && syscall(SYS_sched_setattr, 0, &s->attr, 0) < 0)
-        return err_sys(errno, "process.scheduler");
+        return errno == EPERM && s->attr.policy == SCHED_DEADLINE
+                   ? err_sys(errno, "process.scheduler: SCHED_DEADLINE needs CAP_SYS_NICE and all processors "
+                                    "(process scheduler can't be used together with AllowedCPUs)")
+                   : err_sys(errno, "process.scheduler");
     if (s->has_io_priority && syscall(SYS_ioprio_set, IOPRIO_WHO_PROCESS, 0, s->io_priority) < 0)
         return err_sys(errno, "process.ioPriority");
     return NULL;

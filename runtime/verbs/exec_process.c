@@ -3,6 +3,7 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "runtime/process/caps.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -103,7 +104,10 @@ static struct err *from_file(struct arena *a, const struct exec_options *o, stru
 {
     auto_free char *text = NULL;
     size_t len;
-    TRY_WRAP(file_read(AT_FDCWD, o->process, PROCESS_MAX, &text, &len), "--process");
+    auto_close fd = open(o->process, O_RDONLY | O_CLOEXEC | O_NOCTTY); /* a pipe, too: <(echo ...) */
+    if (fd < 0)
+        return err_sys(errno, "--process: open %s", o->process);
+    TRY_WRAP(file_read_stream(fd, PROCESS_MAX, &text, &len), "--process: read %s", o->process);
     TRY_WRAP(fields_parse(&oci_process_fields, a, text, len, p), "--process: %s", o->process);
     if (o->tty)
         p->terminal = (struct opt_bool){true, true};

@@ -123,6 +123,8 @@ struct err *verb_list(const struct globals *g, int argc, char **argv, int *ret_s
     auto_close root = -1;
     struct str_list ids;
     TRY(record_root(g->root, false, &root));
+    if (root < 0 && g->root_named) /* nobody who names one means one that is not there */
+        return err_new(ERR_NOT_FOUND, "--root: open %s: no such file or directory", g->root);
     TRY(record_list(root, a, &ids));
     *ret_status = 0;
     return quiet ? print_ids(&ids) : print_all(root, a, &ids, !strcmp(format, "json"));

@@ -74,7 +74,7 @@ static struct err *from_file(struct arena *a, const char *path, struct oci_resou
 {
     auto_free char *text = NULL;
     size_t len;
-    auto_close fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : dup(STDIN_FILENO);
+    auto_close fd = strcmp(path, "-") ? open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY) : dup(STDIN_FILENO);
     if (fd < 0)
         return err_sys(errno, "--resources: open %s", path);
     TRY_WRAP(file_read_stream(fd, RESOURCES_MAX, &text, &len), "--resources");

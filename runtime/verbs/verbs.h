@@ -15,7 +15,7 @@ struct globals {
     const char *root; /* one folder per container below it */
     const char *log;  /* file, NULL: stderr only */
     const char *log_format;
-    bool debug, no_cgroups;
+    bool root_named, debug, no_cgroups;
 };
 
 typedef struct err *verb_fn(const struct globals *g, int argc, char **argv, int *ret_status);

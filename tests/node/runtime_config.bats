@@ -92,6 +92,9 @@ teardown() { runtime_teardown; }
     [[ $output == *"CapPrm:	0000000000000020"*"CapEff:	0000000000000020"*"CapBnd:	0000000000000021"*"CapAmb:	0000000000000020"*"NoNewPrivs:	1"* ]]
     in_container 'del(.process.capabilities) | .process.noNewPrivileges=false' 'grep -E "Cap|NoNew" /proc/self/status'
     [[ $output == *"CapEff:	0000000000000000"*"CapBnd:	0000000000000000"*"NoNewPrivs:	0"* ]]
+    in_container '.process.env+=["HOME=/elsewhere","HOME="]' 'echo $HOME; env | grep -c ^HOME'
+    [ "$output" = "/root
+1" ]
     in_container '.process.capabilities[]+=["CAP_ODD"]' 'echo fine'
     [[ $output == *CAP_ODD*fine* ]]
 }

@@ -36,6 +36,14 @@ teardown() {
         R delete --force "$1"'
 }
 
+@test "exec --process: a pipe" {
+    R run -d --bundle "$T/c" c </dev/null
+    run R exec -p <(jq -c '.process | .args=["echo","piped"]' "$T/c/config.json") c
+    [ "$output" = piped ]
+    run R exec -p <(printf '{') c
+    [[ $status = 255 && $output == *"--process"* ]]
+}
+
 @test "exec: a container that is paused, stopped, not there" {
     R run -d --bundle "$T/c" c
     R pause c

@@ -57,6 +57,11 @@ LIST
     [[ $output == *"that is not stopped: paused"* ]]
 }
 
+@test "list: a root that was named and is not there" {
+    run R --root "$T/none" list
+    [[ $status = 1 && $output == *"--root: open $T/none: no such file"* ]]
+}
+
 @test "list: a record that cannot be read hides no other" {
     R run -d --bundle "$T/c" c
     mkdir "$T/root/bad"
