@@ -91,8 +91,7 @@ static struct err *become_root(struct init *in)
     struct sync_message m;
     TRY(sync_send(in->sync, SYNC_MAPS, NULL, NULL, 0));
     TRY(sync_expect(in->sync, SYNC_DONE, &m));
-    if (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0)
-        return err_sys(errno, "become root of the user namespace");
+    TRY(process_enter_userns(&in->c->process));
     if (!in->c->process.keep_groups && syscall(SYS_setgroups, 0, NULL) < 0 && errno != EPERM)
         return err_sys(errno, "setgroups");
     return NULL;
@@ -142,8 +141,8 @@ static struct err *enter_namespaces(struct init *in, bool joined)
         TRY(namespaces_join(&in->c->ns, in->c->ns.within));
     if (in->c->ns.make & CLONE_NEWUSER)
         TRY(become_root(in));
-    else if (in->c->userns && (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0))
-        return err_sys(errno, "become root of the user namespace");
+    else if (in->c->userns)
+        TRY(process_enter_userns(&in->c->process));
     /* ids change what may be looked into: said again */
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return err_sys(errno, "PR_SET_DUMPABLE");

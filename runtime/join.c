@@ -67,9 +67,8 @@ static struct err *become_member(struct way *w)
     /* joining a time namespace is refused to whoever shares memory, as the helper did */
     if (w->namespaces & CLONE_NEWTIME && setns(w->j->init, CLONE_NEWTIME) < 0)
         return err_sys(errno, "join the time namespace");
-    if (w->namespaces & CLONE_NEWUSER &&
-        (syscall(SYS_setresgid, 0, 0, 0) < 0 || syscall(SYS_setresuid, 0, 0, 0) < 0))
-        return err_sys(errno, "become root of the user namespace");
+    if (w->namespaces & CLONE_NEWUSER)
+        TRY(process_enter_userns(&w->j->process));
     if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
         return err_sys(errno, "PR_SET_DUMPABLE");
     if (setsid() < 0)

@@ -167,6 +167,15 @@ teardown() { runtime_teardown; }
 
 userns='.linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:0,hostID:100000,size:65536}] | .linux.gidMappings=[{containerID:0,hostID:200000,size:1000},{containerID:1000,hostID:300000,size:1000}]'
 
+@test "user namespaces: one in which nobody is root" {
+    chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$ROOTFS"
+    bundle c "$sleeper"' | .linux.namespaces+=[{type:"user"}] | .linux.uidMappings=[{containerID:1000,hostID:100000,size:1}] | .linux.gidMappings=.linux.uidMappings |
+        .process.user={uid:1000,gid:1000} | (.mounts[]|select(.destination=="/dev/pts").options)-=["gid=5"]'
+    R run --detach --bundle "$T/c" c
+    run R exec c sh -c 'id -u; id -g; busybox tr -s " " </proc/self/uid_map; stat -c %u /dev/shm; echo x >/dev/null'
+    [ "${lines[*]}" = "1000 1000  1000 100000 1 1000" ]
+}
+
 @test "user namespaces: maps, devices, mounts, exec; joined with others by path" {
     chmod 755 "$BATS_RUN_TMPDIR" "$BATS_FILE_TMPDIR" "$ROOTFS"
     mkdir -p "$T/private"

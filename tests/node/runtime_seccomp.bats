@@ -108,7 +108,7 @@ with_profile() {
     export T
     bundle c "$(with_profile "$notify")"
     run R create --bundle "$T/c" c
-    [[ "$output" == *"linux.seccomp.listenerPath: $T/agent.sock: "*"o such file"* ]]
+    [[ "$output" == *"linux.seccomp.listenerPath: failed to connect with seccomp agent: $T/agent.sock: "*"o such file"* ]]
     touch "$T/agent.sock"
     run R create --bundle "$T/c" c
     [[ "$output" == *"not a socket"* ]]
