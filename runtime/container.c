@@ -163,8 +163,7 @@ struct err *container_plan(struct arena *a, const struct container_options *o, s
     TRY(check_version(c.config->oci_version));
     TRY(process_plan(a, c.config->process, &c.process));
     c.process.keep_groups = annotations_keep_groups(&c.config->annotations);
-    if (c.process.unknown_cap)
-        report_warning("process.capabilities: \"%s\" is unknown here and left out", c.process.unknown_cap);
+    process_warn_caps(&c.process);
     TRY(plan_linux(&c));
     TRY(plan_notify(&c));
     TRY(mounts_plan(a, c.config, c.bundle, &c.mounts));

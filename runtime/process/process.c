@@ -3,6 +3,7 @@
 #include "lib/file.h"
 #include "lib/mem.h"
 #include "runtime/process/listener.h"
+#include "runtime/report.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -83,6 +84,20 @@ static struct err *ids(const struct process_plan *p)
     if (syscall(SYS_setresuid, p->uid, p->uid, p->uid) < 0)
         return err_sys(errno, "process.user.uid: %u", p->uid);
     return NULL;
+}
+
+void process_warn_caps(const struct process_plan *p)
+{
+    const struct oci_capabilities *c = p->oci->capabilities;
+    const uint64_t raisable = p->caps.permitted & p->caps.inheritable;
+    if (p->unknown_cap)
+        report_warning("ignoring unknown or unavailable capabilities: [%s]", p->unknown_cap);
+    for (size_t i = 0; c && i < c->ambient.n; i++) {
+        int v = caps_number(c->ambient.v[i]);
+        if (v >= 0 && !(raisable >> v & 1))
+            report_warning("can't raise ambient capability %s: it must be permitted and inheritable, too",
+                c->ambient.v[i]);
+    }
 }
 
 struct err *process_enter_userns(const struct process_plan *p)

@@ -66,6 +66,8 @@ void process_home(struct process_plan *p, struct arena *a); /* HOME out of /etc/
  * CAP_SYS_ADMIN: it is then kept, permitted but not effective, until the filter is in. */
 struct err *process_identity(const struct process_plan *p) __attribute__((warn_unused_result));
 struct err *process_chdir(const struct process_plan *p) __attribute__((warn_unused_result));
+/* Warns of capabilities that were asked for and cannot be had, in runc's words. */
+void process_warn_caps(const struct process_plan *p);
 /* Root of the user namespace that we are in; where nobody there is 0, who the process will be. */
 struct err *process_enter_userns(const struct process_plan *p) __attribute__((warn_unused_result));
 /* The filter, and the last of the capabilities that were kept for it. A listener goes out over sync. */

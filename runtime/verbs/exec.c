@@ -89,8 +89,7 @@ static struct err *exec(
     j.process.keep_groups = annotations_keep_groups(&r.annotations);
     TRY(plan_scheduling(&p, &r, &j));
     TRY(lsm_plan_here(&p, NULL, &j.process.lsm));
-    if (j.process.unknown_cap)
-        report_warning("process.capabilities: \"%s\" is unknown here and left out", j.process.unknown_cap);
+    process_warn_caps(&j.process);
     j.record = &r;
     j.pidfd_socket = o->pidfd_socket;
     TRY(prepare_console(o, &j, &console));

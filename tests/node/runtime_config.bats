@@ -96,7 +96,9 @@ teardown() { runtime_teardown; }
     [ "$output" = "/root
 1" ]
     in_container '.process.capabilities[]+=["CAP_ODD"]' 'echo fine'
-    [[ $output == *CAP_ODD*fine* ]]
+    [[ $output == *"unknown or unavailable capabilities: [CAP_ODD]"*fine* ]]
+    in_container '.process.capabilities={bounding:["CAP_KILL"],permitted:["CAP_KILL"],inheritable:["CAP_KILL"],ambient:["CAP_KILL","CAP_CHOWN"]}' 'grep CapAmb /proc/self/status'
+    [[ $output == *"can't raise ambient capability CAP_CHOWN: "*"CapAmb:	0000000000000020"* ]]
 }
 
 @test "limits: rlimits, oom_score_adj, cgroups" {
