@@ -131,6 +131,8 @@ static struct err *prepare_hooks(struct launch *l)
 static struct err *prepare(struct launch *l)
 {
     struct container *c = &l->c;
+    if (c->cgroup && cgroups_was_frozen(c->cgroup)) /* said before a record makes it ours to remove */
+        return err_new(ERR_CONFLICT, "container's cgroup unexpectedly frozen: %s", c->cgroup);
     fill_record(l);
     TRY(record_save(c->dir, &l->record));
     TRY(prepare_filter(l));

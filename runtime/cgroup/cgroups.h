@@ -76,5 +76,8 @@ struct err *cgroups_freeze(struct cgroups *c, bool frozen) __attribute__((warn_u
 bool cgroups_is_frozen(struct cgroups *c);
 /* The same of path, without looking at every hierarchy if that can be. */
 bool cgroups_is_frozen_at(const char *path);
+/* Whether path is there before it was made, and frozen, where hosts have the freezer: who enters would not come
+ * back. */
+bool cgroups_was_frozen(const char *path);
 
 #endif

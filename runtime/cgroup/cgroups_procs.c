@@ -281,15 +281,29 @@ bool cgroups_is_frozen(struct cgroups *c)
     return !e && (h->v2 ? text[0] == '1' : !strncmp(text, "FROZEN", 6) || !strncmp(text, "FREEZING", 8));
 }
 
+/* 1: frozen or on the way, 0: not, -1: there is no such file. */
+static int state_in(const char *hierarchy, const char *path, const char *name)
+{
+    char state[16];
+    auto_free char *file = mem_printf(CGROUPS_ROOT "%s%s/%s", hierarchy, path, name);
+    auto_close fd = openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd < 0 ? -1 : read(fd, state, sizeof(state));
+    if (n <= 0)
+        return -1;
+    return state[0] == '1' || !strncmp(state, "FR", 2); /* FROZEN, FREEZING; not THAWED */
+}
+
+bool cgroups_was_frozen(const char *path)
+{
+    return state_in("/freezer", path, "freezer.state") > 0 || state_in("", path, "cgroup.freeze") > 0;
+}
+
 bool cgroups_is_frozen_at(const char *path)
 {
     struct cgroups c;
-    char state[16];
-    auto_free char *file = mem_printf(CGROUPS_ROOT "/freezer%s/freezer.state", path);
-    auto_close fd = openat(AT_FDCWD, file, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, state, sizeof(state));
-    if (n > 0)
-        return !strncmp(state, "FR", 2); /* FROZEN, FREEZING; not THAWED */
+    int state = state_in("/freezer", path, "freezer.state");
+    if (state >= 0)
+        return state;
     auto_err *e = cgroups_open(&c);
     if (e)
         return false;

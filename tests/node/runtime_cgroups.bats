@@ -149,3 +149,17 @@ update_with() {
         fi
     )
 }
+
+@test "a cgroup that is there and frozen is refused, and stays" {
+    local at=/sys/fs/cgroup/freezer/$CG/c file=freezer.state
+    ! is_v2 || { at=/sys/fs/cgroup/$CG/c file=cgroup.freeze; }
+    mkdir -p "$at"
+    bundle c "$sleeper"
+    if is_v2; then echo 1 >"$at/$file"; else echo FROZEN >"$at/$file"; fi
+    run timeout -k 1 20 "$WHERRY_BIN/wherry-runtime" --root "$T/root" run --detach --bundle "$T/c" c
+    [ "$status" = 1 ] && [[ "$output" == *"cgroup unexpectedly frozen"* ]] || { echo "$status: $output"; return 1; }
+    grep -qE '^(1|FROZEN)$' "$at/$file"
+    [ -z "$(ls "$T/root")" ]
+    rmdir "$at"
+    R run --detach --bundle "$T/c" c
+}
