@@ -158,6 +158,7 @@ X=1"; grep " /run/notify " /proc/self/mountinfo | cut -d" " -f5,6; touch /run/no
     run R --log "file:$T/log" --log-format json state none
     [ "$status" = 1 ]
     jq -e 'keys==["level","msg","time"] and .level=="error" and .msg=="none: container does not exist" and (.time|fromdate>0)' "$T/log"
+    mkdir "$T/root" # list wants it there, as it is named
     run R --debug list
     [ "$status" = 0 ]
     [[ $output == *'level=debug msg="wherry-runtime '* ]]
