@@ -205,7 +205,8 @@ static void test_refused(void **state)
         {"{\"unified\":{\"cgroup.procs\":\"1\"}}", &v2, ERR_INVALID,
             "linux.resources: unified: \"cgroup.procs\" is no limit"},
         {"{\"unified\":{\"memory.max\":\"1\"}}", &v1, ERR_INVALID,
-            "...\"memory.max\": invalid configuration: the controller memory is not in a cgroup2 hierarchy here"},
+            "...\"memory.max\": invalid configuration: the controller memory is not in a cgroup2 hierarchy "
+            "here"},
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         struct resource_writes w;
